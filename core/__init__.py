@@ -1,0 +1,1 @@
+"""Images in, predictions out: value types, geometry, networks, losses, readers and metrics."""

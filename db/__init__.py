@@ -1,0 +1,1 @@
+"""What people and models said, for ever (SQLite through sqlite-utils)."""

@@ -1,0 +1,1 @@
+"""Teaching: data to checkpoint, and the jobs that run it."""
