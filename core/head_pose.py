@@ -1,4 +1,4 @@
-"""Head pose: Euler angles, rotation matrices and angle bins. The only home of the signs and of 62, 3, −93.
+"""Head pose: Euler angles, rotation matrices, bins. The only home of the signs and of 62, 3, −93.
 
 Convention (300W-LP / AFLW2000-3D, degrees):
     yaw > 0: nose points to image left; pitch > 0: looking up; roll > 0: head turned clockwise.
