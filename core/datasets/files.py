@@ -1,0 +1,100 @@
+"""What the readers need of the file system: one listing per folder, bounded tables, numbers."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from core.datasets.sample import DatasetError, ReadingBuilder, UnusableEntryError
+
+#: Larger label tables are not ours (19,000 rows take 8 MB).
+MAX_TABLE_BYTES = 256 * 2**20
+
+
+def require_folder(root: Path, expected: str) -> Path:
+    """``root`` as a path if it is a folder, else a ``DatasetError`` that says what is expected."""
+    if not root.is_dir():
+        came = "a file" if root.exists() else "nothing"
+        raise DatasetError(f"{root} is {came}; expected a folder with {expected}; check the path")
+    return root
+
+
+def file_names(folder: Path) -> frozenset[str]:
+    """Names of the files in ``folder`` by one listing; empty when there is no such folder."""
+    if not folder.is_dir():
+        return frozenset()
+    with os.scandir(folder) as entries:
+        return frozenset(entry.name for entry in entries if entry.is_file())
+
+
+def existing_file(folder: Path, names: frozenset[str], name: str) -> Path:
+    """The path of a listed file. A name with ``..`` or ``/`` is in no listing, so it is refused."""
+    if name not in names:
+        raise UnusableEntryError("image is missing")
+    return folder / name
+
+
+def finite(text: str, column: str) -> float:
+    """The number in a field, which must be finite."""
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        raise UnusableEntryError("not a number", f"{column} is {text!r}") from None
+    if not math.isfinite(number):
+        raise UnusableEntryError("number is not finite", f"{column} is {text}")
+    return number
+
+
+def require_split(split: str | None, available: Iterable[str], root: Path) -> None:
+    """Raises ``DatasetError`` when a split was asked for that the data set does not have."""
+    splits = sorted(set(available))
+    if split is not None and split not in splits:
+        known = ", ".join(splits) or "none"
+        raise DatasetError(
+            f"{root} has no split {split!r}; it has {known}; choose one or leave out"
+        )
+
+
+def read_table(
+    path: Path, required: Iterable[str], builder: ReadingBuilder
+) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header; a broken row is skipped and named by its number.
+
+    Raises ``DatasetError`` when the file is absent, too large, or lacks a required column.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing; expected the table of labels; check the folder")
+    if path.stat().st_size > MAX_TABLE_BYTES:
+        raise DatasetError(
+            f"{path} has more than {MAX_TABLE_BYTES:,} bytes; expected a label table"
+        )
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        reader = csv.reader(file)
+        header = _next_row(reader) or []
+        missing = [column for column in required if column not in header]
+        if missing:
+            raise DatasetError(
+                f"{path} has no column {', '.join(missing[:4])}; it has {', '.join(header[:6])} …; "
+                "use the reader that belongs to this table"
+            )
+        rows = []
+        number = 1
+        while (row := _next_row(reader)) is not None:
+            number += 1
+            if len(row) == len(header):
+                rows.append(dict(zip(header, row, strict=True)))
+            elif row:
+                detail = f"{len(row)} instead of {len(header)}"
+                builder.skip(f"row {number}", "wrong number of columns", detail)
+    return rows
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
+    """The next row; [] for one that the csv module cannot parse; None at the end."""
+    try:
+        return next(reader, None)
+    except csv.Error:
+        return [""]

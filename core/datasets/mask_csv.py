@@ -1,0 +1,72 @@
+"""Face crops with a mask label: ``images/`` and ``labels.csv``.
+
+Columns: file, split (train, val, eval), label (unmasked, masked, incorrect), source, group,
+lower_face_occluded (0, 1 or empty), occlusion_level (0, 1, 2 or empty).
+The whole file is the crop, a face box × 1.3 (source ``witkowski``: the tight box); how it relates
+to the 68 landmarks is not known.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.datasets.files import (
+    existing_file,
+    file_names,
+    read_table,
+    require_folder,
+    require_split,
+)
+from core.datasets.sample import FaceSample, Reading, ReadingBuilder, UnusableEntryError
+from core.faces import MaskLabel
+
+REQUIRED_COLUMNS = (
+    *("file", "split", "label", "source", "group"),
+    *("lower_face_occluded", "occlusion_level"),
+)
+
+
+def read_mask_csv(root: Path, split: str | None = None) -> Reading:
+    """The labelled crops of ``split`` (None: all)."""
+    require_folder(root, "labels.csv and images/")
+    builder = ReadingBuilder()
+    rows = read_table(root / "labels.csv", REQUIRED_COLUMNS, builder)
+    require_split(split, (row["split"] for row in rows), root)
+    folder = root / "images"
+    names = file_names(folder)
+    for row in rows:
+        if split is None or row["split"] == split:
+            with builder.entry(row["file"]):
+                builder.add(_sample(row, folder, names))
+    return builder.reading()
+
+
+def _sample(row: dict[str, str], folder: Path, names: frozenset[str]) -> FaceSample:
+    occluded = _small_count(row, "lower_face_occluded")
+    return FaceSample(
+        image_path=existing_file(folder, names, row["file"]),
+        name=row["file"],
+        mask=_label(row["label"]),
+        split=row["split"],
+        source=row["source"],
+        group=row["group"],
+        lower_face_occluded=None if occluded is None else bool(occluded),
+        occlusion_level=_small_count(row, "occlusion_level"),
+    )
+
+
+def _label(text: str) -> MaskLabel:
+    try:
+        return MaskLabel(text)
+    except ValueError:
+        raise UnusableEntryError("unknown label", repr(text)) from None
+
+
+def _small_count(row: dict[str, str], column: str) -> int | None:
+    """0, 1, 2 … as written, None when the field is empty."""
+    text = row[column]
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) == 1):
+        raise UnusableEntryError("not a small number", f"{column} is {text!r}")
+    return int(text)
