@@ -1,0 +1,142 @@
+"""Textured surfaces on a head, turned into pixels: cv2 polygons and one remap, no 3D library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from trainer.mask_overlay.head_frame import HeadFrame
+
+_SHIFT = 4  # fractional bits of polygon corners
+_TEXEL_GUARD = 2  # rows between two textures of the atlas
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A curved rectangle in head coordinates with its texture.
+
+    ``points`` (R, C, 3), columns to the wearer's image right and rows downward, seen from
+    outside; ``texture`` float32 (H, W, 4): albedo in [0, 1] times alpha, and alpha. Quads that
+    face away are hidden unless ``two_sided``.
+    """
+
+    points: np.ndarray
+    texture: np.ndarray
+    two_sided: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the picture that is drawn on, and how finely."""
+
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+    supersample: int
+
+    def sub_pixels(self, points_px: np.ndarray) -> np.ndarray:
+        """Picture pixels (..., 2) in the supersampled window (pixel centres at integers)."""
+        corner = np.array((self.left_px - 0.5, self.top_px - 0.5))
+        return (points_px - corner) * self.supersample - 0.5
+
+
+def normals(points: np.ndarray) -> np.ndarray:
+    """Unit outward normals (R, C, 3) of a sheet's points."""
+    along = np.empty_like(points)
+    down = np.empty_like(points)
+    along[:, 1:-1] = points[:, 2:] - points[:, :-2]
+    along[:, 0] = points[:, 1] - points[:, 0]
+    along[:, -1] = points[:, -1] - points[:, -2]
+    down[1:-1] = points[2:] - points[:-2]
+    down[0] = points[1] - points[0]
+    down[-1] = points[-1] - points[-2]
+    outward = np.cross(down, along)
+    return outward / np.maximum(np.linalg.norm(outward, axis=2, keepdims=True), 1e-9)
+
+
+def render(sheets: list[Sheet], frame: HeadFrame, window: Window) -> np.ndarray:
+    """The sheets seen in ``window``: premultiplied colour and alpha, float32 (h, w, 4), supersampled.
+
+    Painter's algorithm into a buffer of quad numbers; then every pixel finds its place in the
+    texture by its quad's affine map, and one ``cv2.remap`` fetches the colours.
+    """
+    atlas, offsets = _atlas(sheets)
+    quads, maps, depths = [], [], []
+    for sheet, offset in zip(sheets, offsets, strict=True):
+        corners = window.sub_pixels(frame.project(sheet.points))
+        depth = frame.camera(sheet.points)[..., 2]
+        quad, affine, front = _quads(corners, sheet.texture.shape[:2], offset)
+        keep = np.ones_like(front) if sheet.two_sided else front
+        middle = depth[:-1, :-1] + depth[1:, 1:]
+        quads.append(quad[keep])
+        maps.append(affine[keep])
+        depths.append(middle.ravel()[keep])
+    order = np.argsort(np.concatenate(depths))
+    shape = (window.height_px * window.supersample, window.width_px * window.supersample)
+    numbers = np.zeros(shape, np.int32)
+    corners_fixed = np.rint(np.concatenate(quads)[order] * (1 << _SHIFT)).astype(np.int32)
+    for number, quad_fixed in enumerate(corners_fixed, start=1):
+        cv2.fillConvexPoly(numbers, quad_fixed, number, shift=_SHIFT)
+    outside = np.zeros((1, 6), np.float32)
+    table = np.concatenate((outside, np.concatenate(maps)[order])).T.copy()  # (6, Q + 1)
+    x = np.arange(shape[1], dtype=np.float32)
+    y = np.arange(shape[0], dtype=np.float32)[:, None]
+    ax, ay, a1, bx, by, b1 = (row[numbers] for row in table)
+    drawn = cv2.remap(
+        atlas,
+        ax * x + ay * y + a1,
+        bx * x + by * y + b1,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    drawn[numbers == 0] = 0
+    return drawn
+
+
+def _atlas(sheets: list[Sheet]) -> tuple[np.ndarray, list[int]]:
+    """All textures below one another, edges repeated between them, and the row each starts at."""
+    if len(sheets) == 1:
+        return sheets[0].texture, [0]
+    width = max(sheet.texture.shape[1] for sheet in sheets)
+    parts, offsets, row = [], [], 0
+    for sheet in sheets:
+        height, own_width = sheet.texture.shape[:2]
+        parts.append(
+            cv2.copyMakeBorder(
+                sheet.texture,
+                _TEXEL_GUARD,
+                _TEXEL_GUARD,
+                0,
+                width - own_width,
+                cv2.BORDER_REPLICATE,
+            )
+        )
+        offsets.append(row + _TEXEL_GUARD)
+        row += height + 2 * _TEXEL_GUARD
+    return np.concatenate(parts), offsets
+
+
+def _quads(
+    corners: np.ndarray, texture_shape: tuple[int, ...], row_offset: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Quad outlines (Q, 4, 2), pixel-to-texel maps (Q, 6) and whether each faces the viewer (Q,)."""
+    rows, columns = corners.shape[0] - 1, corners.shape[1] - 1
+    p00, p01 = corners[:-1, :-1].reshape(-1, 2), corners[:-1, 1:].reshape(-1, 2)
+    p10, p11 = corners[1:, :-1].reshape(-1, 2), corners[1:, 1:].reshape(-1, 2)
+    quads = np.stack((p00, p01, p11, p10), axis=1)
+    along, down = (p01 - p00 + p11 - p10) / 2, (p10 - p00 + p11 - p01) / 2
+    middle = quads.mean(axis=1)
+    area = along[:, 0] * down[:, 1] - along[:, 1] * down[:, 0]
+    size = np.where(np.abs(area) < 0.05, np.where(area < 0, -0.05, 0.05), area)
+    step_u = (texture_shape[1] - 1) / columns
+    step_v = (texture_shape[0] - 1) / rows
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    ux, uy = step_u * down[:, 1] / size, -step_u * down[:, 0] / size
+    vx, vy = -step_v * along[:, 1] / size, step_v * along[:, 0] / size
+    u1 = (column + 0.5) * step_u - ux * middle[:, 0] - uy * middle[:, 1]
+    v1 = (row + 0.5) * step_v + row_offset - vx * middle[:, 0] - vy * middle[:, 1]
+    affine = np.stack((ux, uy, u1, vx, vy, v1), axis=1).astype(np.float32)
+    return quads, affine, area > 0

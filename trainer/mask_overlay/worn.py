@@ -1,0 +1,129 @@
+"""Masks as they are worn: over nose, mouth and chin, under the nose, or on the chin."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from trainer.mask_overlay.fabrics import cloth, outline_alpha, paint_mask
+from trainer.mask_overlay.head_frame import HeadFrame
+from trainer.mask_overlay.light import Scene, lit_sheet
+from trainer.mask_overlay.raster import Sheet, Window
+from trainer.mask_overlay.surface import Outline, worn_points
+
+_EAR_TOP = np.array((1.29, 0.10, -1.30))
+_EAR_BOTTOM = np.array((1.26, -0.50, -1.36))
+_SIDE_OF_HEAD = np.array((0.97, 0.0, 0.25))  # outward direction where loops run
+
+
+def covering_outline(rng: np.random.Generator, style: str) -> Outline:
+    """Nose, mouth and chin covered."""
+    top = rng.uniform(0.75, 1.45)
+    respirator = style in ("n95", "kn95")
+    return Outline(
+        top=top,
+        top_corner=top + rng.uniform(0.25, 1.1),
+        bottom=rng.uniform(5.75, 6.4),
+        bottom_corner=rng.uniform(4.3, 5.5),
+        reach=rng.uniform(2.6, 3.3) if style == "n95" else rng.uniform(2.9, 4.1),
+        flare=rng.uniform(-0.5, 0.3),
+        slack=rng.uniform(0.95, 1.3) if respirator else rng.uniform(0.8, 1.2),
+        lean=rng.normal(0, 0.07),
+        shift=rng.normal(0, 0.08),
+        top_power=rng.uniform(1.1, 2.2),
+        bottom_power=rng.uniform(1.4, 3.0),
+        bulge=rng.uniform(0.05, 0.25) if respirator else rng.uniform(0.0, 0.12),
+        ridge=rng.uniform(0.1, 0.3) if style == "kn95" else 0.0,
+    )
+
+
+def under_nose_outline(rng: np.random.Generator, style: str) -> Outline:
+    """Mouth and chin covered, the nose out."""
+    top = rng.uniform(2.62, 3.0)
+    return Outline(
+        top=top,
+        top_corner=top + rng.uniform(-0.5, 0.4),
+        bottom=rng.uniform(5.7, 6.6),
+        bottom_corner=rng.uniform(4.6, 5.9),
+        reach=rng.uniform(2.8, 4.0),
+        flare=rng.uniform(-0.4, 0.2),
+        slack=rng.uniform(0.1, 0.45),
+        lean=rng.normal(0, 0.06),
+        shift=rng.normal(0, 0.08),
+        top_power=rng.uniform(1.2, 2.5),
+        bottom_power=rng.uniform(1.4, 3.0),
+        bulge=rng.uniform(0.0, 0.1),
+    )
+
+
+def on_chin_outline(rng: np.random.Generator, style: str) -> Outline:
+    """Pulled down: nose and mouth out."""
+    top = rng.uniform(4.5, 5.1)
+    return Outline(
+        top=top,
+        top_corner=top + rng.uniform(-0.9, 0.2),
+        bottom=rng.uniform(6.2, 6.9),
+        bottom_corner=rng.uniform(5.2, 6.4),
+        reach=rng.uniform(2.6, 3.9),
+        flare=rng.uniform(-0.4, 0.2),
+        slack=rng.uniform(0.3, 1.2),
+        lean=rng.normal(0, 0.06),
+        shift=rng.normal(0, 0.08),
+        top_power=rng.uniform(1.2, 2.5),
+        bottom_power=rng.uniform(1.4, 3.0),
+        bulge=rng.uniform(0.0, 0.15),
+    )
+
+
+def mask_sheet(
+    outline: Outline,
+    style: str,
+    rng: np.random.Generator,
+    frame: HeadFrame,
+    scene: Scene,
+    detail: int,
+) -> Sheet:
+    """The mask as a lit surface; ``detail`` is its texture's height in texels."""
+    points = worn_points(outline, rows=11, columns=15)
+    points += rng.normal(0, 0.008, (11, 15, 3)) * rng.uniform(0, 1)
+    area = cloth(detail, int(detail * 1.5))
+    albedo = paint_mask(style, rng, area, scene.skin_rgb)
+    roundness = 0.45 if style == "n95" else rng.choice((0.03, 0.12, 0.3))
+    alpha = outline_alpha(rng, area, roundness)
+    return lit_sheet(points, albedo, alpha, frame, scene)
+
+
+def draw_loops(
+    layer: np.ndarray,
+    points: np.ndarray,
+    style: str,
+    rng: np.random.Generator,
+    frame: HeadFrame,
+    scene: Scene,
+    window: Window,
+) -> None:
+    """Ear loops or head straps from the mask's corners, where that side of the head is seen.
+
+    Draws into the premultiplied ``layer`` (h, w, 4); the mask goes over it afterwards.
+    """
+    tone = np.full(3, rng.uniform(0.75, 0.95) if rng.random() < 0.75 else rng.uniform(0.05, 0.3))
+    color = (*(tone * rng.uniform(0.75, 1.0)), 1.0)
+    width = rng.uniform(0.03, 0.07) * frame.scale_px * window.supersample
+    straps = style == "n95" and rng.random() < 0.7
+    for side, column in ((-1, 1), (1, -2)):
+        outward = _SIDE_OF_HEAD * (side, 1, 1)
+        if frame.rotation[2] @ outward < 0.08:
+            continue
+        mirror = np.array((side, 1, 1))
+        upper, lower = points[1, column], points[-2, column]
+        ear_top = (_EAR_TOP + rng.normal(0, 0.04, 3)) * mirror
+        ear_bottom = (_EAR_BOTTOM + rng.normal(0, 0.04, 3)) * mirror
+        if straps:
+            ear_top, ear_bottom = ear_top + (0, 0.45, -0.1), ear_bottom + (0, -0.2, -0.1)
+        for start, end in ((upper, ear_top), (lower, ear_bottom)):
+            way = np.linspace(0, 1, 8)[:, None]
+            curve = start + (end - start) * way
+            curve[:, 0] += side * rng.uniform(0.03, 0.14) * np.sin(np.pi * way[:, 0])
+            pixels = window.sub_pixels(frame.project(curve))
+            fixed = np.rint(pixels * 16).astype(np.int32)
+            cv2.polylines(layer, [fixed], False, color, max(1, round(width)), cv2.LINE_8, 4)
