@@ -1,0 +1,152 @@
+"""MaskPose Studio from the command line: parse, then call.
+
+What a command needs is imported when it runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+#: What scripts see when the input was bad, as with argparse's own errors.
+EXIT_BAD_INPUT = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    args = build_parser().parse_args(arguments)
+    try:
+        return args.command(args)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output left, as in ``| head``
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (OSError, ValueError) as error:
+        if not _is_bad_input(error):
+            raise
+        print(_one_line(error), file=sys.stderr)
+        return EXIT_BAD_INPUT
+
+
+def _is_bad_input(error: OSError | ValueError) -> bool:
+    """Whether the error speaks to the user; anything else is our fault and keeps its traceback."""
+    if isinstance(error, OSError):
+        return error.filename is not None
+    from core.checkpoint import CheckpointError
+    from core.datasets import DatasetError
+    from core.images import ImageError
+    from trainer.evaluate import EvaluationError
+
+    return isinstance(error, CheckpointError | DatasetError | ImageError | EvaluationError)
+
+
+def _one_line(error: OSError | ValueError) -> str:
+    from ui.terminal import printable
+
+    if isinstance(error, OSError):
+        return printable(f"{error.filename}: {error.strerror}; check the path")
+    return printable(str(error))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="launch.py", description="Head pose and mask wearing of faces in photos."
+    )
+    commands = parser.add_subparsers(title="commands", required=True)
+    _add_predict(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _add_predict(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("predict", help="answer photos: mask, yaw, pitch, roll")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="photos or folders")
+    parser.add_argument("--crop", action="store_true", help="each image is a face crop already")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="draw the answers into pictures")
+    _add_model_options(parser)
+    parser.set_defaults(command=predict)
+
+
+def predict(args: argparse.Namespace) -> int:
+    from ui import photo_files, terminal
+
+    def load_answer() -> photo_files.Answer:
+        from core.predictor import load_predictor
+
+        predictor = load_predictor(args.model, args.device, args.runtime)
+        if args.crop:
+            return lambda crop_rgb: [predictor.predict_crop(crop_rgb)]
+        return predictor.predict
+
+    answers = photo_files.answer_photos(args.paths, load_answer, drawings=args.out)
+    if args.json:
+        print(terminal.json_text(answers.rows))
+    elif answers.rows:
+        print(terminal.photo_table(answers.rows))
+    for failure in answers.failures:
+        print(terminal.printable(failure), file=sys.stderr)
+    return EXIT_BAD_INPUT if answers.failures else 0
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("evaluate", help="measure a model on a labelled data set")
+    parser.add_argument(
+        "kind",
+        help="form of the data set: aflw2000, biwi, 300w-lp, mafa, fmld, mask-csv, pose-csv, …",
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="its folder")
+    parser.add_argument("--split", help="the part to measure on (default: all)")
+    parser.add_argument("--mask-overlay", action="store_true", help="also with masks drawn on")
+    parser.add_argument("--crop-jitter", action="store_true", help="also with crops off by 10 %%")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    _add_model_options(parser)
+    parser.set_defaults(command=evaluate)
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    from ui import terminal
+
+    if args.json:
+        terminal.check_writable(args.json)  # now, not after an hour of measuring
+    from core.predictor import load_predictor
+
+    from core.datasets import read_dataset
+    from trainer import evaluate as evaluation
+
+    reading = read_dataset(args.kind, args.data, args.split)
+    predictor = load_predictor(args.model, args.device, args.runtime)
+    result = evaluation.evaluate(
+        predictor,
+        reading,
+        args.kind,
+        mask_overlay=args.mask_overlay,
+        crop_jitter=args.crop_jitter,
+    )
+    report = {
+        "data": str(args.data),
+        "split": args.split,
+        "runtime": args.runtime,
+    } | result.report()
+    print(terminal.metrics_table(report))
+    if args.json:
+        terminal.write_whole(args.json, terminal.json_text(report).encode())
+    return 0
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", default="student", help="student, teacher, or a .safetensors FILE"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--runtime", default="torch", choices=("torch", "onnx", "onnx-int8"), help="what computes"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
