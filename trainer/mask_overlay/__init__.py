@@ -23,10 +23,11 @@ from trainer.mask_overlay.head_frame import (
     landmarks_21_from_68,
 )
 from trainer.mask_overlay.light import Scene, blend, read_scene
-from trainer.mask_overlay.raster import Sheet, Window, render
+from trainer.mask_overlay.raster import Sheet, Window, project, render
 from trainer.mask_overlay.worn import (
     covering_outline,
     draw_loops,
+    loop_curves,
     mask_sheet,
     on_chin_outline,
     under_nose_outline,
@@ -142,15 +143,17 @@ def draw_mask(
         sheets = [mask_sheet(outline, style, rng, frame, scene, detail)]
     else:
         sheets, style = _THINGS[worn](rng, frame, scene, detail)
-    window = _window_around(sheets, frame, image_rgb.shape)
+    pixels = project(sheets, frame)
+    curves = []
+    if worn in _OUTLINES and rng.random() < 0.85:
+        curves = loop_curves(sheets[0].points, style, rng, frame)
+    window = _window_around([*pixels, *curves], frame, image_rgb.shape)
     coverage = np.zeros(image_rgb.shape[:2], np.float32)
     if window is None:
         return DrawnFace(image_rgb.copy(), worn.label, worn, style, coverage)
-    layer = render(sheets, frame, window)
-    if worn in _OUTLINES and rng.random() < 0.85:
-        behind = np.zeros_like(layer)
-        draw_loops(behind, sheets[0].points, style, rng, frame, scene, window)
-        layer += behind * (1 - layer[..., 3:])
+    layer = render(sheets, pixels, frame, window)
+    if curves:  # they hang behind the mask
+        layer += draw_loops(curves, rng, frame, window) * (1 - layer[..., 3:])
     drawn, alpha = blend(image_rgb, layer, window, scene, rng)
     rows = slice(window.top_px, window.top_px + window.height_px)
     coverage[rows, window.left_px : window.left_px + window.width_px] = alpha
@@ -167,14 +170,14 @@ def _check_image(image_rgb: np.ndarray) -> None:
         )
 
 
-def _window_around(sheets: list[Sheet], frame: HeadFrame, shape: tuple[int, ...]) -> Window | None:
-    """The part of the picture the sheets, ear loops included, may touch; None if there is none."""
-    ears = np.array(((-1.35, 0.6, -1.45), (1.35, -0.8, -1.45)))
-    points = [sheet.points.reshape(-1, 3) for sheet in sheets] + [ears]
-    pixels = frame.project(np.concatenate(points))
+def _window_around(
+    points_px: list[np.ndarray], frame: HeadFrame, shape: tuple[int, ...]
+) -> Window | None:
+    """The part of the picture that points (..., 2) may touch; None if they miss the picture."""
+    points = np.concatenate([part.reshape(-1, 2) for part in points_px])
     margin = 3 + 0.1 * frame.scale_px
-    low = np.maximum(np.floor(pixels.min(0) - margin), 0).astype(int)
-    high = np.minimum(np.ceil(pixels.max(0) + margin), (shape[1], shape[0])).astype(int)
+    low = np.maximum(np.floor(points.min(0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(points.max(0) + margin), (shape[1], shape[0])).astype(int)
     width, height = (high - low).tolist()
     if min(width, height) < 4:
         return None

@@ -57,42 +57,52 @@ def normals(points: np.ndarray) -> np.ndarray:
     return outward / np.maximum(np.linalg.norm(outward, axis=2, keepdims=True), 1e-9)
 
 
-def render(sheets: list[Sheet], frame: HeadFrame, window: Window) -> np.ndarray:
-    """The sheets seen in ``window``: premultiplied colour and alpha, float32 (h, w, 4), supersampled.
+def project(sheets: list[Sheet], frame: HeadFrame) -> list[np.ndarray]:
+    """Picture pixels (R, C, 2) of every sheet's points."""
+    flat = frame.project(np.concatenate([sheet.points.reshape(-1, 3) for sheet in sheets]))
+    ends = np.cumsum([sheet.points.size // 3 for sheet in sheets])[:-1]
+    return [
+        pixels.reshape(*sheet.points.shape[:2], 2)
+        for sheet, pixels in zip(sheets, np.split(flat, ends), strict=True)
+    ]
 
-    Painter's algorithm into a buffer of quad numbers; then every pixel finds its place in the
-    texture by its quad's affine map, and one ``cv2.remap`` fetches the colours.
+
+def render(
+    sheets: list[Sheet], pixels: list[np.ndarray], frame: HeadFrame, window: Window
+) -> np.ndarray:
+    """The sheets seen in ``window``: premultiplied colour and alpha, float32 (h, w, 4).
+
+    Painter's algorithm into a supersampled buffer of quad numbers; then every pixel finds its
+    place in the texture by the affine map of its frontmost quad, one ``cv2.remap`` fetches the
+    colours, and the share of covered subpixels softens the outline. ``pixels`` are ``project``'s.
     """
     atlas, offsets = _atlas(sheets)
     quads, maps, depths = [], [], []
-    for sheet, offset in zip(sheets, offsets, strict=True):
-        corners = window.sub_pixels(frame.project(sheet.points))
-        depth = frame.camera(sheet.points)[..., 2]
-        quad, affine, front = _quads(corners, sheet.texture.shape[:2], offset)
+    for sheet, points_px, offset in zip(sheets, pixels, offsets, strict=True):
+        depth = sheet.points @ frame.rotation[2]
+        quad, affine, front = _quads(points_px, sheet.texture.shape[:2], offset)
         keep = np.ones_like(front) if sheet.two_sided else front
-        middle = depth[:-1, :-1] + depth[1:, 1:]
         quads.append(quad[keep])
         maps.append(affine[keep])
-        depths.append(middle.ravel()[keep])
+        depths.append((depth[:-1, :-1] + depth[1:, 1:]).ravel()[keep])
     order = np.argsort(np.concatenate(depths))
-    shape = (window.height_px * window.supersample, window.width_px * window.supersample)
-    numbers = np.zeros(shape, np.int32)
-    corners_fixed = np.rint(np.concatenate(quads)[order] * (1 << _SHIFT)).astype(np.int32)
-    for number, quad_fixed in enumerate(corners_fixed, start=1):
-        cv2.fillConvexPoly(numbers, quad_fixed, number, shift=_SHIFT)
-    outside = np.zeros((1, 6), np.float32)
-    table = np.concatenate((outside, np.concatenate(maps)[order])).T.copy()  # (6, Q + 1)
-    x = np.arange(shape[1], dtype=np.float32)
-    y = np.arange(shape[0], dtype=np.float32)[:, None]
-    ax, ay, a1, bx, by, b1 = (row[numbers] for row in table)
-    drawn = cv2.remap(
-        atlas,
-        ax * x + ay * y + a1,
-        bx * x + by * y + b1,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    drawn[numbers == 0] = 0
+    fine = window.supersample
+    numbers = np.zeros((window.height_px * fine, window.width_px * fine), np.float32)
+    corners = window.sub_pixels(np.concatenate(quads)[order]) * (1 << _SHIFT)
+    for number, corner in enumerate(np.rint(corners).astype(np.int32), start=1):
+        cv2.fillConvexPoly(numbers, corner, number, shift=_SHIFT)
+    size = (window.width_px, window.height_px)
+    covered = cv2.resize(np.minimum(numbers, 1), size, interpolation=cv2.INTER_AREA)
+    front_most = cv2.dilate(numbers, np.ones((fine, fine), np.uint8), anchor=(0, 0))
+    number = front_most[::fine, ::fine].astype(np.intp)
+    table = np.concatenate((np.zeros((1, 6), np.float32), np.concatenate(maps)[order]))
+    per_pixel = table.take(number, axis=0)  # (h, w, 6)
+    x = np.arange(size[0], dtype=np.float32) + window.left_px
+    y = np.arange(size[1], dtype=np.float32)[:, None] + window.top_px
+    u = per_pixel[..., 0] * x + per_pixel[..., 1] * y + per_pixel[..., 2]
+    v = per_pixel[..., 3] * x + per_pixel[..., 4] * y + per_pixel[..., 5]
+    drawn = cv2.remap(atlas, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    drawn *= covered[..., None]
     return drawn
 
 
@@ -130,7 +140,7 @@ def _quads(
     along, down = (p01 - p00 + p11 - p10) / 2, (p10 - p00 + p11 - p01) / 2
     middle = quads.mean(axis=1)
     area = along[:, 0] * down[:, 1] - along[:, 1] * down[:, 0]
-    size = np.where(np.abs(area) < 0.05, np.where(area < 0, -0.05, 0.05), area)
+    size = np.where(np.abs(area) < 0.02, np.where(area < 0, -0.02, 0.02), area)
     step_u = (texture_shape[1] - 1) / columns
     step_v = (texture_shape[0] - 1) / rows
     row, column = np.divmod(np.arange(rows * columns), columns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.mask_overlay.fabrics import any_color, cloth, paint_mask, soft_noise
+from trainer.mask_overlay.fabrics import Cloth, any_color, cloth, paint_mask, soft_noise
 from trainer.mask_overlay.head_frame import HeadFrame
 from trainer.mask_overlay.light import Scene, lit_sheet
 from trainer.mask_overlay.raster import Sheet
@@ -230,7 +230,7 @@ def shape(
     return [lit_sheet(points, albedo, alpha, frame, scene, two_sided=True)], style
 
 
-def _rounded(area, corner: float) -> np.ndarray:
+def _rounded(area: Cloth, corner: float) -> np.ndarray:
     """Coverage (H, W) of a rectangle with rounded corners; ``corner`` 1 gives an ellipse."""
     y = area.v * 2 - 1
     x = np.maximum(0, np.abs(area.u) - (1 - corner)) / corner

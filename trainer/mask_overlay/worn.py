@@ -84,8 +84,8 @@ def mask_sheet(
     detail: int,
 ) -> Sheet:
     """The mask as a lit surface; ``detail`` is its texture's height in texels."""
-    points = worn_points(outline, rows=11, columns=15)
-    points += rng.normal(0, 0.008, (11, 15, 3)) * rng.uniform(0, 1)
+    points = worn_points(outline, rows=10, columns=13)
+    points += rng.normal(0, 0.008, (10, 13, 3)) * rng.uniform(0, 1)
     area = cloth(detail, int(detail * 1.5))
     albedo = paint_mask(style, rng, area, scene.skin_rgb)
     roundness = 0.45 if style == "n95" else rng.choice((0.03, 0.12, 0.3))
@@ -93,37 +93,42 @@ def mask_sheet(
     return lit_sheet(points, albedo, alpha, frame, scene)
 
 
-def draw_loops(
-    layer: np.ndarray,
-    points: np.ndarray,
-    style: str,
-    rng: np.random.Generator,
-    frame: HeadFrame,
-    scene: Scene,
-    window: Window,
-) -> None:
-    """Ear loops or head straps from the mask's corners, where that side of the head is seen.
+def loop_curves(
+    points: np.ndarray, style: str, rng: np.random.Generator, frame: HeadFrame
+) -> list[np.ndarray]:
+    """Ear loops or head straps from the mask's corners, as pixel curves (8, 2).
 
-    Draws into the premultiplied ``layer`` (h, w, 4); the mask goes over it afterwards.
+    Only on the side of the head that is seen; ``points`` (R, C, 3) are the mask's.
     """
-    tone = np.full(3, rng.uniform(0.75, 0.95) if rng.random() < 0.75 else rng.uniform(0.05, 0.3))
-    color = (*(tone * rng.uniform(0.75, 1.0)), 1.0)
-    width = rng.uniform(0.03, 0.07) * frame.scale_px * window.supersample
     straps = style == "n95" and rng.random() < 0.7
+    curves = []
+    way = np.linspace(0, 1, 8)[:, None]
     for side, column in ((-1, 1), (1, -2)):
-        outward = _SIDE_OF_HEAD * (side, 1, 1)
-        if frame.rotation[2] @ outward < 0.08:
-            continue
         mirror = np.array((side, 1, 1))
-        upper, lower = points[1, column], points[-2, column]
-        ear_top = (_EAR_TOP + rng.normal(0, 0.04, 3)) * mirror
-        ear_bottom = (_EAR_BOTTOM + rng.normal(0, 0.04, 3)) * mirror
+        if frame.rotation[2] @ (_SIDE_OF_HEAD * mirror) < 0.08:
+            continue
+        ear_top = (_EAR_TOP + rng.normal(0, 0.05, 3)) * mirror
+        ear_bottom = (_EAR_BOTTOM + rng.normal(0, 0.05, 3)) * mirror
         if straps:
-            ear_top, ear_bottom = ear_top + (0, 0.45, -0.1), ear_bottom + (0, -0.2, -0.1)
-        for start, end in ((upper, ear_top), (lower, ear_bottom)):
-            way = np.linspace(0, 1, 8)[:, None]
+            ear_top += (0, 0.45, -0.1)
+            ear_bottom += (0, -0.2, -0.1)
+        for start, end in ((points[1, column], ear_top), (points[-2, column], ear_bottom)):
             curve = start + (end - start) * way
             curve[:, 0] += side * rng.uniform(0.03, 0.14) * np.sin(np.pi * way[:, 0])
-            pixels = window.sub_pixels(frame.project(curve))
-            fixed = np.rint(pixels * 16).astype(np.int32)
-            cv2.polylines(layer, [fixed], False, color, max(1, round(width)), cv2.LINE_8, 4)
+            curves.append(curve)
+    return list(frame.project(np.stack(curves))) if curves else []
+
+
+def draw_loops(
+    curves: list[np.ndarray], rng: np.random.Generator, frame: HeadFrame, window: Window
+) -> np.ndarray:
+    """The loops as premultiplied colour and alpha, float32 (h, w, 4)."""
+    tone = rng.uniform(0.6, 0.95) if rng.random() < 0.75 else rng.uniform(0.05, 0.3)
+    fine = window.supersample
+    width = max(1, round(rng.uniform(0.025, 0.07) * frame.scale_px * fine))
+    ink = np.zeros((window.height_px * fine, window.width_px * fine), np.uint8)
+    fixed = [np.rint(window.sub_pixels(curve) * 16).astype(np.int32) for curve in curves]
+    cv2.polylines(ink, fixed, False, 255, width, cv2.LINE_8, 4)
+    size = (window.width_px, window.height_px)
+    alpha = cv2.resize(ink, size, interpolation=cv2.INTER_AREA) * np.float32(1 / 255)
+    return alpha[..., None] * np.array((tone, tone, tone, 1), np.float32)
