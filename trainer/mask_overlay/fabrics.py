@@ -16,16 +16,17 @@ import numpy as np
 MASK_STYLES = ("surgical", "cloth", "n95", "kn95", "patterned", "dark", "skin")
 
 _SURGICAL_COLORS = (
-    (0.55, 0.74, 0.86), (0.45, 0.67, 0.83), (0.66, 0.82, 0.90), (0.90, 0.92, 0.94), (0.93, 0.93, 0.91),
-    (0.55, 0.78, 0.70), (0.92, 0.72, 0.78), (0.76, 0.71, 0.86), (0.13, 0.13, 0.15), (0.42, 0.72, 0.78),
+    (0.55, 0.74, 0.86), (0.45, 0.67, 0.83), (0.66, 0.82, 0.90), (0.90, 0.92, 0.94),
+    (0.95, 0.95, 0.93), (0.55, 0.78, 0.70), (0.92, 0.72, 0.78), (0.76, 0.71, 0.86),
+    (0.13, 0.13, 0.15), (0.42, 0.72, 0.78),
 )  # fmt: skip
 _RESPIRATOR_COLORS = (
-    (0.93, 0.93, 0.92), (0.90, 0.91, 0.93), (0.88, 0.86, 0.80), (0.70, 0.72, 0.74), (0.15, 0.15, 0.17),
-    (0.62, 0.76, 0.83), (0.90, 0.76, 0.78), (0.50, 0.58, 0.52),
+    (0.95, 0.95, 0.94), (0.92, 0.93, 0.95), (0.88, 0.86, 0.80), (0.70, 0.72, 0.74),
+    (0.15, 0.15, 0.17), (0.62, 0.76, 0.83), (0.90, 0.76, 0.78), (0.50, 0.58, 0.52),
 )  # fmt: skip
 _DARK_COLORS = (
-    (0.07, 0.07, 0.08), (0.11, 0.11, 0.12), (0.10, 0.12, 0.20), (0.20, 0.20, 0.22), (0.20, 0.10, 0.11),
-    (0.11, 0.17, 0.14),
+    (0.07, 0.07, 0.08), (0.11, 0.11, 0.12), (0.10, 0.12, 0.20), (0.20, 0.20, 0.22),
+    (0.20, 0.10, 0.11), (0.11, 0.17, 0.14),
 )  # fmt: skip
 
 
@@ -177,7 +178,7 @@ def _pattern(rng: np.random.Generator, area: Cloth, color: np.ndarray) -> np.nda
 def paint_mask(
     style: str, rng: np.random.Generator, area: Cloth, skin_rgb: np.ndarray
 ) -> np.ndarray:
-    """Albedo float32 (H, W, 3) of a mask of this style; ``skin_rgb`` (3,) is for skin-coloured ones."""
+    """Albedo float32 (H, W, 3) of a mask of this style; ``skin_rgb`` (3,) colours "skin" ones."""
     if style == "surgical":
         return _surgical(rng, area, pick(rng, _SURGICAL_COLORS))
     if style in ("n95", "kn95"):
@@ -194,9 +195,11 @@ def paint_mask(
     return make(rng, area, np.clip(skin_rgb + tint, 0.05, 0.98).astype(np.float32))
 
 
-def outline_alpha(rng: np.random.Generator, area: Cloth, roundness: float) -> np.ndarray:
-    """Coverage float32 (H, W): 1 inside, rounded corners of radius ``roundness`` in v units."""
+@cache
+def outline_alpha(height: int, width: int, roundness: float) -> np.ndarray:
+    """Coverage float32 (H, W): 1 inside, with corners rounded by ``roundness`` (in v units)."""
+    area = cloth(height, width)
     x = np.maximum(0, np.abs(area.u) - (1 - roundness * 1.2)) / 1.2
     y = np.maximum(0, np.abs(area.v - 0.5) - (0.5 - roundness))
     outside = np.hypot(x, y) - roundness
-    return np.clip(0.5 - outside * area.shape[0], 0, 1).astype(np.float32)
+    return np.clip(0.5 - outside * height, 0, 1).astype(np.float32)

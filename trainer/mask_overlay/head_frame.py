@@ -38,10 +38,10 @@ CANONICAL_21.setflags(write=False)
 
 #: For each AFLW landmark the 68-layout points whose mean it is; none for the ear lobes.
 _SOURCES_68: tuple[tuple[int, ...], ...] = (
-    ((17,), (19,), (21,), (22,), (24,), (26,))
-    + ((36,), (37, 38, 40, 41), (39,), (42,), (43, 44, 46, 47), (45,))
-    + ((), (31,), (30,), (35,), (), (48,), (62, 66), (54,), (8,))
-)
+    (17,), (19,), (21,), (22,), (24,), (26,),
+    (36,), (37, 38, 40, 41), (39,), (42,), (43, 44, 46, 47), (45,),
+    (), (31,), (30,), (35,), (), (48,), (62, 66), (54,), (8,),
+)  # fmt: skip
 _ANCHOR_REACH = 0.45  # head units over which one landmark's misfit bends what is drawn
 _ANCHOR_DOUBT = 0.35  # weight of "no misfit", so that far from any landmark nothing bends
 

@@ -12,10 +12,21 @@ from trainer.mask_overlay.raster import Sheet, Window, normals
 
 _LUMINANCE = np.array((0.299, 0.587, 0.114), np.float32)
 _SKIN_ALBEDO = 0.60  # luminance that ordinary skin reflects, to tell light from complexion
-# Bare skin that is usually in view: forehead, cheeks, nose bridge (head coordinates).
+# Bare skin that is usually in view, in head coordinates, and which way it faces: forehead,
+# cheeks, nose bridge, sides of the cheeks.
 _SKIN_POINTS = np.array(
-    ((0, 0.95, 0.25), (-0.6, -0.15, 0.15), (0.6, -0.15, 0.15), (0, 0.15, 0.45), (-0.9, -0.2, -0.2), (0.9, -0.2, -0.2))
-)  # fmt: skip
+    (
+        (0, 0.95, 0.25),
+        (-0.6, -0.15, 0.15),
+        (0.6, -0.15, 0.15),
+        (0, 0.15, 0.45),
+        (-0.9, -0.2, -0.2),
+        (0.9, -0.2, -0.2),
+    )
+)
+_SKIN_NORMALS = np.array(
+    ((0, 0.2, 1), (-0.5, 0, 0.85), (0.5, 0, 0.85), (0, 0.2, 1), (-0.8, 0, 0.5), (0.8, 0, 0.5))
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +35,8 @@ class Scene:
 
     skin_rgb: np.ndarray  # (3,) albedo of the skin as far as one can tell
     level: float  # brightness that falls on the face; 1 = well lit
-    saturation: float  # 0 for a grey picture
+    cast_rgb: np.ndarray  # (3,) colour of the light, luminance about 1
+    saturation: float  # 0 for a grey or sepia picture, 1 for an ordinary coloured one
     direction: np.ndarray  # (3,) unit, toward the main light, camera axes
     ambient: float  # share of the light that comes from everywhere
 
@@ -32,13 +44,14 @@ class Scene:
 def read_scene(image_rgb: np.ndarray, frame: HeadFrame, rng: np.random.Generator) -> Scene:
     """Light and skin colour, read at bare skin and in the whole picture, a little randomised."""
     height, width = image_rgb.shape[:2]
-    facing = normals_of_skin_points() @ frame.rotation[2] > 0.2
+    facing = _SKIN_NORMALS @ frame.rotation[2] > 0.2
     at = np.rint(frame.project(_SKIN_POINTS)).astype(int)
     inside = (at >= 0).all(1) & (at[:, 0] < width) & (at[:, 1] < height)
     seen = at[facing & inside]
     small = cv2.resize(image_rgb, (24, 24), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     if len(seen):
-        skin = np.median(image_rgb[seen[:, 1], seen[:, 0]].astype(np.float32) / 255, axis=0)
+        values = np.sort(image_rgb[seen[:, 1], seen[:, 0]], axis=0)
+        skin = values[len(values) // 2].astype(np.float32) / 255
     else:
         skin = small[8:16, 8:16].mean((0, 1))
     skin_level = float(skin @ _LUMINANCE)
@@ -46,21 +59,16 @@ def read_scene(image_rgb: np.ndarray, frame: HeadFrame, rng: np.random.Generator
     share = rng.uniform(0.4, 0.8)
     level = share * skin_level / _SKIN_ALBEDO + (1 - share) * max(bright, skin_level) / 0.85
     level = float(np.clip(level * rng.uniform(0.9, 1.1), 0.12, 1.25))
-    chroma = float(np.mean(small.max(2) - small.min(2)))
+    cast = small.mean((0, 1)) / max(float((small @ _LUMINANCE).mean()), 0.01)
+    chroma = float(np.abs(small - (small @ _LUMINANCE)[..., None] * cast).mean())
     direction = np.array((rng.normal(0, 0.35), rng.uniform(0.1, 0.9), 1.0))
     return Scene(
         skin_rgb=np.clip(skin / level, 0.03, 1.0).astype(np.float32),
         level=level,
-        saturation=float(np.clip(chroma / 0.06, 0, 1)),
+        cast_rgb=cast.astype(np.float32),
+        saturation=float(np.clip((chroma - 0.004) / 0.016, 0, 1)),
         direction=direction / np.linalg.norm(direction),
         ambient=float(rng.uniform(0.35, 0.7)),
-    )
-
-
-def normals_of_skin_points() -> np.ndarray:
-    """Rough outward directions (6, 3) of the points where skin colour is read."""
-    return np.array(
-        ((0, 0.2, 1), (-0.5, 0, 0.85), (0.5, 0, 0.85), (0, 0.2, 1), (-0.8, 0, 0.5), (0.8, 0, 0.5))
     )
 
 
@@ -77,7 +85,8 @@ def lit_sheet(
     if two_sided:
         facing = np.where(facing[..., 2:] < 0, -facing, facing)
     gain = scene.ambient + (1 - scene.ambient) * np.clip(facing @ scene.direction, 0, 1)
-    gain *= 0.75 + 0.25 * np.clip(facing[..., 2], 0, 1)
+    gain *= 0.85 + 0.15 * np.clip(facing[..., 2], 0, 1)
+    gain /= scene.ambient + (1 - scene.ambient) * scene.direction[2]  # the picture's own level
     height, width = albedo.shape[:2]
     gain = cv2.resize(gain.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     texture = np.empty((height, width, 4), np.float32)
@@ -114,7 +123,6 @@ def blend(
     """
     rows = slice(window.top_px, window.top_px + window.height_px)
     columns = slice(window.left_px, window.left_px + window.width_px)
-    size = (window.width_px, window.height_px)
     under = image_rgb[rows, columns].astype(np.float32) * np.float32(1 / 255)
     gray = cv2.cvtColor(under, cv2.COLOR_RGB2GRAY)
     blur_px = sharpness_blur_px(gray) * rng.uniform(0.6, 1.15)
@@ -125,10 +133,9 @@ def blend(
     grain = _grain(gray, rng)
     if grain > 0:
         color = color + alpha * grain * rng.standard_normal((*gray.shape, 1), np.float32)
-    shadow = cv2.GaussianBlur(alpha, (0, 0), max(0.8, 0.04 * size[0]))[..., None]
-    drop = int(rng.integers(0, 1 + max(1, size[1] // 30)))
-    shadow = np.roll(shadow, drop, axis=0) * np.float32(rng.uniform(0.0, 0.3))
-    mixed = under * (1 - alpha) * (1 - shadow * (1 - alpha)) + color
+    shadow = _shadow(layer[..., 3], rng)
+    bare = 1 - alpha
+    mixed = under * (bare * (1 - shadow * bare)) + color
     if rng.random() < 0.35:
         mixed = _as_jpeg(mixed, int(rng.integers(45, 92)))
         weight = np.clip(alpha * 4, 0, 1)
@@ -136,6 +143,33 @@ def blend(
     result = image_rgb.copy()
     result[rows, columns] = np.clip(mixed * 255 + 0.5, 0, 255).astype(np.uint8)
     return result, alpha[..., 0]
+
+
+def _shadow(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What the drawn thing takes from the light around it, mostly below: float32 (h, w, 1)."""
+    reach = max(2, round(alpha.shape[1] * rng.uniform(0.03, 0.1)))
+    lift = int(rng.integers(0, 1 + reach // 2))  # the anchor moves the shadow down
+    size, anchor = (2 * reach + 1, 2 * reach + 1), (reach, min(2 * reach, reach + lift))
+    spread = cv2.blur(alpha, size, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
+    return spread[..., None] * np.float32(rng.uniform(0.0, 0.35))
+
+
+def _tinted(color: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Colour as the picture's colours are: grey in a grey picture, brown in a sepia one."""
+    kept = np.float32(scene.saturation * rng.uniform(0.8, 1.0))
+    gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY)[..., None]
+    strength = 1 - scene.saturation * rng.uniform(0.5, 1.0)  # ordinary scenes tint little
+    cast = (1 + strength * (scene.cast_rgb - 1)).astype(np.float32)
+    return (gray + (color - gray) * kept) * cast
+
+
+def _shadow(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What the drawn thing takes from the light around it, mostly below: float32 (h, w, 1)."""
+    reach = max(2, round(alpha.shape[1] * rng.uniform(0.03, 0.1)))
+    lift = int(rng.integers(0, 1 + reach // 2))  # the anchor moves the shadow down
+    size, anchor = (2 * reach + 1, 2 * reach + 1), (reach, min(2 * reach, reach + lift))
+    spread = cv2.blur(alpha, size, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
+    return spread[..., None] * np.float32(rng.uniform(0.0, 0.35))
 
 
 def _tinted(color: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:

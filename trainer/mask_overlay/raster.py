@@ -45,16 +45,18 @@ class Window:
 
 def normals(points: np.ndarray) -> np.ndarray:
     """Unit outward normals (R, C, 3) of a sheet's points."""
-    along = np.empty_like(points)
-    down = np.empty_like(points)
+    along, down = np.empty((2, *points.shape))
     along[:, 1:-1] = points[:, 2:] - points[:, :-2]
     along[:, 0] = points[:, 1] - points[:, 0]
     along[:, -1] = points[:, -1] - points[:, -2]
     down[1:-1] = points[2:] - points[:-2]
     down[0] = points[1] - points[0]
     down[-1] = points[-1] - points[-2]
-    outward = np.cross(down, along)
-    return outward / np.maximum(np.linalg.norm(outward, axis=2, keepdims=True), 1e-9)
+    ax, ay, az = along[..., 0], along[..., 1], along[..., 2]
+    dx, dy, dz = down[..., 0], down[..., 1], down[..., 2]
+    outward = np.stack((dy * az - dz * ay, dz * ax - dx * az, dx * ay - dy * ax), axis=-1)
+    length = np.sqrt(np.einsum("rci,rci->rc", outward, outward))
+    return outward / np.maximum(length, 1e-9)[..., None]
 
 
 def project(sheets: list[Sheet], frame: HeadFrame) -> list[np.ndarray]:
@@ -94,16 +96,15 @@ def render(
     size = (window.width_px, window.height_px)
     covered = cv2.resize(np.minimum(numbers, 1), size, interpolation=cv2.INTER_AREA)
     front_most = cv2.dilate(numbers, np.ones((fine, fine), np.uint8), anchor=(0, 0))
-    number = front_most[::fine, ::fine].astype(np.intp)
+    in_front = front_most[::fine, ::fine].astype(np.intp)
     table = np.concatenate((np.zeros((1, 6), np.float32), np.concatenate(maps)[order]))
-    per_pixel = table.take(number, axis=0)  # (h, w, 6)
+    per_pixel = table.take(in_front, axis=0)  # (h, w, 6)
     x = np.arange(size[0], dtype=np.float32) + window.left_px
     y = np.arange(size[1], dtype=np.float32)[:, None] + window.top_px
     u = per_pixel[..., 0] * x + per_pixel[..., 1] * y + per_pixel[..., 2]
     v = per_pixel[..., 3] * x + per_pixel[..., 4] * y + per_pixel[..., 5]
     drawn = cv2.remap(atlas, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    drawn *= covered[..., None]
-    return drawn
+    return drawn * covered[..., None]
 
 
 def _atlas(sheets: list[Sheet]) -> tuple[np.ndarray, list[int]]:
@@ -132,7 +133,7 @@ def _atlas(sheets: list[Sheet]) -> tuple[np.ndarray, list[int]]:
 def _quads(
     corners: np.ndarray, texture_shape: tuple[int, ...], row_offset: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Quad outlines (Q, 4, 2), pixel-to-texel maps (Q, 6) and whether each faces the viewer (Q,)."""
+    """Quad outlines (Q, 4, 2), pixel-to-texel maps (Q, 6), and which face the viewer (Q,)."""
     rows, columns = corners.shape[0] - 1, corners.shape[1] - 1
     p00, p01 = corners[:-1, :-1].reshape(-1, 2), corners[:-1, 1:].reshape(-1, 2)
     p10, p11 = corners[1:, :-1].reshape(-1, 2), corners[1:, 1:].reshape(-1, 2)

@@ -88,8 +88,8 @@ def mask_sheet(
     points += rng.normal(0, 0.008, (10, 13, 3)) * rng.uniform(0, 1)
     area = cloth(detail, int(detail * 1.5))
     albedo = paint_mask(style, rng, area, scene.skin_rgb)
-    roundness = 0.45 if style == "n95" else rng.choice((0.03, 0.12, 0.3))
-    alpha = outline_alpha(rng, area, roundness)
+    roundness = 0.45 if style == "n95" else (0.03, 0.12, 0.3)[rng.integers(3)]
+    alpha = outline_alpha(*area.shape, roundness)
     return lit_sheet(points, albedo, alpha, frame, scene)
 
 
