@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from core.crop import REFERENCE_FACTOR
+from core.datasets.checks import MAX_COORDINATE_PX, face_box
 from core.datasets.files import existing_file, file_names, require_folder, require_split
 from core.datasets.mat_file import load_mat
 from core.datasets.sample import (
@@ -27,6 +28,8 @@ from core.head_pose import head_pose, rotation_from_euler
 #: The field's protocol keeps images with all |angle| ≤ 99°: drops exactly 31 of 2,000.
 MAX_ANGLE_DEG = 99.0
 BEYOND_RANGE = "angle beyond 99°"
+#: Some fits of the set turned 2.7 times; numbers beyond 16 turns are no angles.
+MAX_ANGLE_RAD = 100.0
 
 
 def read_aflw2000(root: Path, split: str | None = None) -> Reading:
@@ -75,9 +78,10 @@ def pose_from_parameters(pose_para: np.ndarray) -> HeadPose:
     numbers = np.ravel(pose_para)
     if numbers.size < 3 or numbers.dtype.kind not in "fiu":
         raise UnusableEntryError("label has the wrong form", f"Pose_Para {pose_para.shape}")
-    pitch_deg, yaw_deg, roll_deg = np.rad2deg(numbers[:3].astype(float))
-    if not np.isfinite([pitch_deg, yaw_deg, roll_deg]).all():
-        raise UnusableEntryError("number is not finite", "Pose_Para")
+    angles_rad = numbers[:3].astype(float)
+    if not (np.abs(angles_rad) <= MAX_ANGLE_RAD).all():  # NaN fails as well
+        raise UnusableEntryError("angle is not in radians", f"Pose_Para {angles_rad.tolist()}")
+    pitch_deg, yaw_deg, roll_deg = np.rad2deg(angles_rad)
     return head_pose(yaw_deg, pitch_deg, roll_deg)
 
 
@@ -85,15 +89,16 @@ def landmarks_from_rows(rows: np.ndarray) -> np.ndarray:
     """(68, 2) pixels of ``pt3d_68`` (3, 68) or ``pt2d`` (2, 68)."""
     if rows.ndim != 2 or rows.shape[0] not in (2, 3) or rows.shape[1] != 68:
         raise UnusableEntryError("label has the wrong form", f"landmarks {rows.shape}")
-    if rows.dtype.kind not in "fiu" or not np.isfinite(rows[:2]).all():
-        raise UnusableEntryError("number is not finite", "landmarks")
-    return rows[:2].T.astype(float)
+    if rows.dtype.kind not in "fiu":
+        raise UnusableEntryError("label has the wrong form", f"landmarks of type {rows.dtype}")
+    landmarks_px = rows[:2].T.astype(float)
+    if not (np.abs(landmarks_px) <= MAX_COORDINATE_PX).all():  # NaN fails as well
+        raise UnusableEntryError("landmark is no place in a picture")
+    return landmarks_px
 
 
 def landmark_extent(landmarks_px: np.ndarray) -> FaceBox:
     """The tight box around landmarks (N, 2)."""
     left, top = landmarks_px.min(0).tolist()
     width, height = np.ptp(landmarks_px, axis=0).tolist()
-    if width <= 0 or height <= 0:
-        raise UnusableEntryError("landmarks have no extent", f"{width:.1f} × {height:.1f} px")
-    return FaceBox(left, top, width, height)
+    return face_box(left, top, width, height)

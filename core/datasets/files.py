@@ -1,9 +1,8 @@
-"""What the readers need of the file system: one listing per folder, bounded tables, numbers."""
+"""What the readers need of the file system: one listing per folder, bounded tables."""
 
 from __future__ import annotations
 
 import csv
-import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,22 +29,28 @@ def file_names(folder: Path) -> frozenset[str]:
         return frozenset(entry.name for entry in entries if entry.is_file())
 
 
+def folder_names(folder: Path) -> list[str]:
+    """Names of the folders in ``folder``, sorted."""
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir())
+
+
+def find_files(folder: Path) -> list[Path]:
+    """All files in ``folder`` and below, sorted; links to folders are not followed."""
+    places = os.walk(folder)
+    return [
+        Path(path)
+        for path in sorted(
+            os.path.join(place, name) for place, _, names in places for name in names
+        )
+    ]
+
+
 def existing_file(folder: Path, names: frozenset[str], name: str) -> Path:
     """The path of a listed file. A name with ``..`` or ``/`` is in no listing, so it is refused."""
     if name not in names:
         raise UnusableEntryError("image is missing")
     return folder / name
-
-
-def finite(text: str, column: str) -> float:
-    """The number in a field, which must be finite."""
-    try:
-        number = float(text)
-    except (TypeError, ValueError):
-        raise UnusableEntryError("not a number", f"{column} is {text!r}") from None
-    if not math.isfinite(number):
-        raise UnusableEntryError("number is not finite", f"{column} is {text}")
-    return number
 
 
 def require_split(split: str | None, available: Iterable[str], root: Path) -> None:

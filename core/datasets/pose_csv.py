@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from core.crop import REFERENCE_FACTOR
+from core.datasets.checks import finite, rotation_label
 from core.datasets.files import (
     existing_file,
     file_names,
-    finite,
     read_table,
     require_folder,
     require_split,
 )
 from core.datasets.sample import FaceSample, Reading, ReadingBuilder, UnusableEntryError
-from core.head_pose import head_pose, nearest_rotation
+from core.head_pose import head_pose
 
 LANDMARK_COUNT = 21
 ANGLE_COLUMNS = ("yaw_deg", "pitch_deg", "roll_deg")
@@ -31,8 +31,6 @@ LANDMARK_COLUMNS = tuple(f"lm{index}_{axis}" for index in range(LANDMARK_COUNT) 
 
 #: A label whose spread is this large counts half: its error grows with the spread.
 HALF_WEIGHT_SPREAD_DEG = 8.0
-#: Rounding to four decimals moves an entry by 5e-5; more than this is not a rotation.
-ROTATION_TOLERANCE = 0.01
 
 
 def read_pose_csv(root: Path, split: str | None = None) -> Reading:
@@ -68,12 +66,8 @@ def _sample(row: dict[str, str], folder: Path, names: frozenset[str]) -> FaceSam
 
 
 def _rotation(row: dict[str, str]) -> np.ndarray:
-    """(3, 3) float64, orthonormal again after the rounding of the table."""
-    matrix = np.array([finite(row[column], column) for column in ROTATION_COLUMNS]).reshape(3, 3)
-    rotation = nearest_rotation(matrix)
-    if np.abs(rotation - matrix).max() > ROTATION_TOLERANCE:
-        raise UnusableEntryError("r00..r22 is not a rotation")
-    return rotation
+    numbers = [finite(row[column], column) for column in ROTATION_COLUMNS]
+    return rotation_label(np.array(numbers).reshape(3, 3))
 
 
 def _landmarks(row: dict[str, str]) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.crop import cut_square
 from core.faces import FaceBox, HeadPose, MaskLabel
-from core.images import read_image
+from core.images import ImageError, read_image
 
 #: Names shown per reason in a report; the rest are counted.
 NAMES_SHOWN = 3
@@ -75,10 +75,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader found: the usable faces, and every entry it left out."""
+    """What a reader found: the usable faces, and every entry it left out.
+
+    ``notes`` say which choices of the protocol the numbers depend on.
+    """
 
     samples: tuple[FaceSample, ...]
     skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()
 
     def report(self) -> str:
         """A headline with both counts, then a line for each reason with the first names."""
@@ -90,6 +94,7 @@ class Reading:
             names = ", ".join(map(str, entries[:NAMES_SHOWN]))
             more = ", …" if len(entries) > NAMES_SHOWN else ""
             lines.append(f"  {len(entries):,} × {reason}: {names}{more}")
+        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
 
@@ -99,6 +104,7 @@ class ReadingBuilder:
     def __init__(self) -> None:
         self.samples: list[FaceSample] = []
         self.skipped: list[Skipped] = []
+        self.notes: list[str] = []
 
     def add(self, sample: FaceSample) -> None:
         self.samples.append(sample)
@@ -114,7 +120,7 @@ class ReadingBuilder:
             self.skip(name, error.reason, error.detail)
 
     def reading(self) -> Reading:
-        return Reading(tuple(self.samples), tuple(self.skipped))
+        return Reading(tuple(self.samples), tuple(self.skipped), tuple(self.notes))
 
 
 def crop_square_px(
@@ -134,8 +140,20 @@ def crop_square_px(
 def load_crop(sample: FaceSample, size_px: int, factor: float | None = None) -> np.ndarray:
     """The face as a square crop, uint8 RGB (size_px, size_px, 3), black outside the image.
 
-    Raises ``core.images.ImageError`` when the file cannot be read.
+    Raises ``core.images.ImageError`` when the file cannot be read or has the wrong size.
     """
     image_rgb = read_image(sample.image_path)
     height_px, width_px = image_rgb.shape[:2]
+    _check_size(sample, width_px, height_px)
     return cut_square(image_rgb, crop_square_px(sample, width_px, height_px, factor), size_px)
+
+
+def _check_size(sample: FaceSample, width_px: int, height_px: int) -> None:
+    """Raises ``ImageError`` when the image cannot be the one that the label was made for."""
+    size = f"{sample.name}: the picture has {width_px} × {height_px} px"
+    box = sample.box or sample.crop_square
+    if box is None:
+        if sample.crop_factor is not None and width_px != height_px:
+            raise ImageError(f"{size}; expected a square crop; restore the original file")
+    elif FaceBox(0, 0, width_px, height_px).intersection_over_union(box) == 0:
+        raise ImageError(f"{size} and the face box lies outside it; restore the original file")
