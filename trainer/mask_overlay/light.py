@@ -55,18 +55,20 @@ def read_scene(image_rgb: np.ndarray, frame: HeadFrame, rng: np.random.Generator
     else:
         skin = small[8:16, 8:16].mean((0, 1))
     skin_level = float(skin @ _LUMINANCE)
-    bright = float(np.sort(small @ _LUMINANCE, axis=None)[-58])  # nine tenths are darker
+    gray = small @ _LUMINANCE
+    mean_gray = max(float(gray.mean()), 0.02)
+    cast = small.mean((0, 1)) / mean_gray
+    chroma = float(np.abs(small - gray[..., None] * cast).mean()) / mean_gray
+    bright = float(np.sort(gray, axis=None)[-58])  # nine tenths are darker
     share = rng.uniform(0.4, 0.8)
     level = share * skin_level / _SKIN_ALBEDO + (1 - share) * max(bright, skin_level) / 0.85
     level = float(np.clip(level * rng.uniform(0.9, 1.1), 0.12, 1.25))
-    cast = small.mean((0, 1)) / max(float((small @ _LUMINANCE).mean()), 0.01)
-    chroma = float(np.abs(small - (small @ _LUMINANCE)[..., None] * cast).mean())
     direction = np.array((rng.normal(0, 0.35), rng.uniform(0.1, 0.9), 1.0))
     return Scene(
         skin_rgb=np.clip(skin / level, 0.03, 1.0).astype(np.float32),
         level=level,
         cast_rgb=cast.astype(np.float32),
-        saturation=float(np.clip((chroma - 0.004) / 0.016, 0, 1)),
+        saturation=float(np.clip((chroma - 0.02) / 0.03, 0, 1)),
         direction=direction / np.linalg.norm(direction),
         ambient=float(rng.uniform(0.35, 0.7)),
     )
@@ -163,22 +165,6 @@ def _tinted(color: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.nda
     return (gray + (color - gray) * kept) * cast
 
 
-def _shadow(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What the drawn thing takes from the light around it, mostly below: float32 (h, w, 1)."""
-    reach = max(2, round(alpha.shape[1] * rng.uniform(0.03, 0.1)))
-    lift = int(rng.integers(0, 1 + reach // 2))  # the anchor moves the shadow down
-    size, anchor = (2 * reach + 1, 2 * reach + 1), (reach, min(2 * reach, reach + lift))
-    spread = cv2.blur(alpha, size, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
-    return spread[..., None] * np.float32(rng.uniform(0.0, 0.35))
-
-
-def _tinted(color: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Colour with the saturation of the picture: grey in a grey picture."""
-    kept = np.float32(scene.saturation * rng.uniform(0.8, 1.0))
-    gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY)[..., None]
-    return gray + (color - gray) * kept
-
-
 def _local_light(gray: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """How the light varies over the window: gain float32 (h, w, 1) around 1 where covered."""
     coarse = cv2.resize(gray, (5, 5), interpolation=cv2.INTER_AREA)
@@ -197,7 +183,7 @@ def _grain(gray: np.ndarray, rng: np.random.Generator) -> float:
 
 def _as_jpeg(rgb: np.ndarray, quality: int) -> np.ndarray:
     """The colours after one JPEG compression."""
-    pixels = np.clip(rgb * 255 + 0.5, 0, 255).astype(np.uint8)
+    pixels = np.clip(rgb[..., ::-1] * 255 + 0.5, 0, 255).astype(np.uint8)
     data = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
     decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
-    return decoded.astype(np.float32) * np.float32(1 / 255)
+    return decoded[..., ::-1].astype(np.float32) * np.float32(1 / 255)
