@@ -11,7 +11,7 @@ import numpy as np
 
 from core.datasets import FaceSample, Reading, Skipped
 from core.datasets.aflw2000 import BEYOND_RANGE, MAX_ANGLE_DEG
-from core.intervals import Interval, PairedDifference, compare_means, proportion_interval
+from core.intervals import Interval, compare_means, proportion_interval
 from core.metrics import MaskMetrics, PoseMetrics, mask_metrics, pose_metrics
 from trainer.crop_views import CropView, jittered_view
 from trainer.face_results import (
@@ -41,10 +41,17 @@ class SourceMetrics:
 
 @dataclass(frozen=True, kw_only=True)
 class DisturbedPose:
-    """Pose errors on disturbed crops, and what the disturbance costs on the same faces."""
+    """Pose errors on disturbed crops, and how much larger they are than on the same faces' own."""
 
     metrics: PoseMetrics
-    plain_to_disturbed_mae_deg: PairedDifference
+    plain_mae_deg: float
+    increase_deg: float
+    increase_deg_ci95: Interval | None
+
+    def report(self) -> dict[str, Any]:
+        """One flat group of figures."""
+        group = asdict(self)
+        return group.pop("metrics") | group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +77,8 @@ class Evaluation:
         }
         extras = {
             "by_source": {name: asdict(of) for name, of in self.by_source.items()},
-            "mask_overlay": self.mask_overlay and asdict(self.mask_overlay),
-            "crop_jitter": self.crop_jitter and asdict(self.crop_jitter),
+            "mask_overlay": self.mask_overlay and self.mask_overlay.report(),
+            "crop_jitter": self.crop_jitter and self.crop_jitter.report(),
         }
         return {
             "kind": self.kind,
@@ -170,12 +177,14 @@ def _disturbed(
     if disturbed is None:
         return None
     plain_mae_deg = dict(zip(plain.samples, _face_mae_deg(plain), strict=True))
+    increase = compare_means(
+        np.array([plain_mae_deg[sample] for sample in disturbed.samples]), _face_mae_deg(disturbed)
+    )
     return DisturbedPose(
         metrics=_pose_metrics(disturbed),
-        plain_to_disturbed_mae_deg=compare_means(
-            np.array([plain_mae_deg[sample] for sample in disturbed.samples]),
-            _face_mae_deg(disturbed),
-        ),
+        plain_mae_deg=increase.first,
+        increase_deg=increase.difference,
+        increase_deg_ci95=increase.difference_ci95,
     )
 
 
