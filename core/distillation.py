@@ -2,7 +2,8 @@
 
 L = supervised terms where a label exists + KD to the teachers' soft labels.
 Sources: Hinton et al., Distilling the Knowledge in a Neural Network, 2015 (T², eq. 2–4);
-Thai et al., Information Sciences 2022 (MHPNet); Ruiz et al., Hopenet, CVPRW 2018 (bins + expectation).
+Thai et al., Information Sciences 2022 (MHPNet); Ruiz et al., Hopenet, CVPRW 2018 (bins and
+expectation).
 """
 
 from __future__ import annotations
@@ -59,12 +60,18 @@ class SoftLabels(NamedTuple):
     rotation: (B, 3, 3) chordal mean of the teachers' rotations.
     agreement: (B,) in (0, 1], 1 / (1 + (spread / 8°)²), spread = mean angle to the mean rotation.
     mask_logits: (B, C) mean of the teachers' log-probabilities.
+    mask_weight: (B,) 0 where the mask label does not hold for the picture shown (a mask was drawn
+        on after the teacher looked); None = it holds everywhere.
     """
 
     pose_probabilities: Tensor | None
     rotation: Tensor | None
     agreement: Tensor | None
     mask_logits: Tensor | None
+    mask_weight: Tensor | None = None
+
+
+NO_SOFT_LABELS = SoftLabels(None, None, None, None)
 
 
 def average_teachers(outputs: Sequence[FaceLogits]) -> SoftLabels:
@@ -94,7 +101,7 @@ def kl_rows(student_logits: Tensor, teacher_probabilities: Tensor) -> Tensor:
 
 
 def mask_kd_rows(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """T² · KL at temperature T per row (B,); T² keeps gradients comparable (Hinton, section 2.1)."""
+    """T² · KL at temperature T per row (B,); T² keeps gradients comparable (Hinton, 2.1)."""
     target = (teacher_logits.float() / temperature).softmax(-1)
     return temperature**2 * kl_rows(student_logits / temperature, target)
 
@@ -219,14 +226,14 @@ def loss_terms(
             add("mask_label", rows, targets.mask_weight)
         if config.mask_kd and soft.mask_logits is not None:
             rows = mask_kd_rows(mask_logits, soft.mask_logits, config.mask_temperature)
-            add("mask_kd", rows)
+            add("mask_kd", rows, soft.mask_weight)
     return terms
 
 
 def published_terms(
     outputs: FaceLogits, soft: SoftLabels, mask_temperature: float = 3.0
 ) -> dict[str, Tensor]:
-    """The published code's loss literally: KL averaged over classes too, no T², ground truth unused.
+    """The published code's loss literally: KL averaged over classes too, no T², no ground truth.
 
     In ``batchmean`` terms its weights are mask/C and 10·pose/62 (chientv99/maskpose).
     """

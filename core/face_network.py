@@ -1,0 +1,50 @@
+"""A network together with its preprocessing: uint8 crops in, logits out.
+
+Each network gets *its own* normalisation and channel order, read from its model card.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from core.checkpoint import Checkpoint, ModelCard, load_weights
+from core.networks import create_network
+from core.networks.outputs import FaceLogits
+
+
+def normalize(crops: Tensor, card: ModelCard) -> Tensor:
+    """(B, S, S, 3) uint8 RGB → (B, 3, S, S) float32, channels-last in memory."""
+    if crops.dtype != torch.uint8 or crops.ndim != 4 or crops.shape[-1] != 3:
+        raise ValueError(
+            f"expected uint8 crops (B, S, S, 3), got {crops.dtype} {tuple(crops.shape)}"
+        )
+    if card.channel_order == "bgr":
+        crops = crops.flip(-1)
+    mean = torch.tensor(card.mean, device=crops.device) * 255.0
+    scale = 1.0 / (torch.tensor(card.std, device=crops.device) * 255.0)
+    return ((crops.float() - mean) * scale).permute(0, 3, 1, 2)
+
+
+class FaceNetwork(nn.Module):
+    """``network`` behind ``normalize``; ``card`` says everything else about it."""
+
+    def __init__(self, network: nn.Module, card: ModelCard) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.card = card
+
+    def forward(self, crops: Tensor) -> FaceLogits:
+        """``FaceLogits`` of uint8 RGB crops (B, S, S, 3), S = ``card.input_px``."""
+        return self.network(normalize(crops, self.card))
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+
+def build_face_network(checkpoint: Checkpoint, source: str) -> FaceNetwork:
+    """The network that a checkpoint describes, filled, in eval mode on the CPU."""
+    network = create_network(checkpoint.card.network)
+    load_weights(network, checkpoint.tensors, source)
+    return FaceNetwork(network, checkpoint.card).eval()

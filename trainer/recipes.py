@@ -1,0 +1,162 @@
+"""Recipes: every knob of a training on one screen, frozen and saved with the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from core.checkpoint import IMAGENET_MEAN, IMAGENET_STD
+from core.distillation import LossConfig
+from trainer.augment import AugmentConfig
+
+#: EfficientNet-Lite's own normalisation, (x − 127) / 128, on pixels in [0, 1].
+LITE_MEAN = (127 / 255,) * 3
+LITE_STD = (128 / 255,) * 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One training. Learning rates are for ``batch_size``; epochs count all faces once each."""
+
+    name: str
+    network: str  # a name of core.networks
+    imagenet: bool = False  # start from ImageNet weights (lite0 networks)
+    epochs: float = 10.0
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    optimizer: str = "adamw"  # or "adam"
+    warmup_epochs: float = 0.5
+    clip_norm: float = 5.0  # 0 = off
+    clip_value: float = 0.0  # 0 = off; the paper clips values at 0.5
+    ema_decay: float = 0.999  # 0 = off
+    precision: str = "bf16"  # autocast dtype, or "fp32"
+    seed: int = 1
+    # the picture
+    input_px: int = 112
+    crop_factor: float = 1.25  # an inner part of the 1.43 crop: more pixels on the face
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    # the faces
+    pose_faces: float = 1.0  # share of the pose set seen in an epoch
+    mask_faces: float = 1.0  # share of the mask set seen in an epoch
+    drawn_fraction: float = 0.4  # pose faces that get a mask or another thing drawn on
+    incorrect_repeats: int = 1  # how often each real `incorrect` face is seen in an epoch
+    undrawn_mask_weight: float = 0.0  # > 0: pose faces with nothing drawn count as unmasked
+    # the loss
+    loss: LossConfig = field(default_factory=LossConfig)
+    published_loss: bool = False  # the published code's loss literally, instead of ``loss``
+
+    def __post_init__(self) -> None:
+        if self.epochs <= 0 or self.batch_size < 2 or self.learning_rate <= 0:
+            raise ValueError(
+                f"recipe {self.name!r} needs epochs > 0, batch_size ≥ 2 and learning_rate > 0; got "
+                f"{self.epochs}, {self.batch_size}, {self.learning_rate}"
+            )
+        if self.precision not in ("bf16", "fp32"):
+            raise ValueError(f"precision must be bf16 or fp32, got {self.precision!r}")
+
+
+POSE_LOSS = LossConfig(pose_bins=0.2, pose_expectation=0.5, pose_geodesic=5.0)
+MASK_LOSS = LossConfig(mask_label=1.0)
+STUDENT_LOSS = LossConfig(
+    pose_bins=0.1,
+    pose_expectation=0.25,
+    pose_geodesic=2.5,
+    pose_kd=0.3,
+    pose_kd_geodesic=5.0,
+    mask_label=0.5,
+    mask_kd=0.5,
+)
+#: Hopenet's: cross-entropy on hard bins + α · squared expectation, α = 0.01 in degrees squared.
+PAPER_POSE_LOSS = LossConfig(pose_bins=1.0, pose_squared_expectation=0.01, bin_smoothing_deg=0.0)
+
+_PAPER = Recipe(
+    name="paper",
+    network="resnet101-pose",
+    optimizer="adam",
+    weight_decay=0.0,
+    warmup_epochs=1.0,
+    clip_norm=0.0,
+    clip_value=0.5,
+    ema_decay=0.0,
+    crop_factor=1.43,
+    drawn_fraction=0.0,
+    epochs=30,
+)
+
+POSE_TEACHERS: dict[str, Recipe] = {
+    "lite0": Recipe(
+        name="lite0",
+        network="lite0-pose",
+        imagenet=True,
+        epochs=4,
+        precision="fp32",  # depthwise convolutions are slower in bf16 on CPUs
+        mean=LITE_MEAN,
+        std=LITE_STD,
+        loss=POSE_LOSS,
+    ),
+    "resnet18": Recipe(name="resnet18", network="resnet18-pose", epochs=8, loss=POSE_LOSS),
+    "regnetx004": Recipe(name="regnetx004", network="regnetx004-pose", epochs=8, loss=POSE_LOSS),
+    "paper": replace(_PAPER, loss=PAPER_POSE_LOSS),
+    "paper-res2net101": replace(
+        _PAPER, name="paper-res2net101", network="res2net101-pose", loss=PAPER_POSE_LOSS
+    ),
+    "paper-botnet101": replace(
+        _PAPER, name="paper-botnet101", network="botnet101-pose", loss=PAPER_POSE_LOSS
+    ),
+}
+
+MASK_TEACHERS: dict[str, Recipe] = {
+    "lite0": Recipe(
+        name="lite0",
+        network="lite0-mask",
+        imagenet=True,
+        epochs=3,
+        precision="fp32",
+        learning_rate=7e-4,
+        mean=LITE_MEAN,
+        std=LITE_STD,
+        pose_faces=0.4,
+        drawn_fraction=0.6,
+        incorrect_repeats=3,
+        undrawn_mask_weight=1.0,
+        loss=MASK_LOSS,
+    ),
+    "paper": replace(
+        _PAPER,
+        network="resnet152-mask",
+        pose_faces=0.0,
+        loss=LossConfig(mask_label=1.0, label_smoothing=0.0),
+    ),
+}
+
+STUDENTS: dict[str, Recipe] = {
+    "default": Recipe(
+        name="default", network="mhpnet", epochs=9, incorrect_repeats=3, loss=STUDENT_LOSS
+    ),
+    "scratch": Recipe(
+        name="scratch",
+        network="mhpnet",
+        epochs=10,
+        incorrect_repeats=3,
+        undrawn_mask_weight=1.0,
+        loss=LossConfig(pose_bins=0.2, pose_expectation=0.5, pose_geodesic=5.0, mask_label=1.0),
+    ),
+    "paper": replace(_PAPER, network="mhpnet", published_loss=True),
+}
+
+RECIPES: dict[str, dict[str, Recipe]] = {
+    "pose-teacher": POSE_TEACHERS,
+    "mask-teacher": MASK_TEACHERS,
+    "student": STUDENTS,
+}
+
+
+def find_recipe(task: str, name: str) -> Recipe:
+    """The recipe ``name`` of a task. Raises ValueError that lists what there is."""
+    if task not in RECIPES:
+        raise ValueError(f"unknown task {task!r}; known: {', '.join(RECIPES)}")
+    if name not in RECIPES[task]:
+        raise ValueError(f"no recipe {name!r} for {task}; known: {', '.join(RECIPES[task])}")
+    return RECIPES[task][name]

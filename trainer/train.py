@@ -1,0 +1,216 @@
+"""From a request to a checkpoint: read the data, ask the teachers, fit, calibrate, write."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from core.checkpoint import CheckpointError, ModelCard, load_checkpoint, save_checkpoint
+from core.datasets import read_dataset
+from core.face_network import FaceNetwork, build_face_network
+from core.networks import create_network
+from trainer.face_pool import FacePool, load_pool
+from trainer.loop import Trainer, process_group
+from trainer.recipes import Recipe, find_recipe
+from trainer.run_folder import RunFolder, code_commit
+from trainer.soft_labels import SoftLabelTable, label_pool
+from trainer.validation import Validation, answer_pool
+from trainer.views import BatchSource, ViewDataset
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRequest:
+    """One ``launch.py train`` command. ``teachers`` are only asked by students."""
+
+    task: str  # pose-teacher, mask-teacher or student
+    recipe: Recipe
+    data: Sequence[Path]
+    out: Path
+    teachers: Sequence[Path] = ()
+    init: Path | None = None
+    device: str = "cpu"
+    workers: int = 2
+    resume: bool = False
+    max_faces: int | None = None  # for short trials: a random part of the faces
+
+
+def train(request: TrainingRequest) -> Path:
+    """Run the training to its end and return the path of the checkpoint it wrote.
+
+    Raises ValueError (DatasetError, CheckpointError) for unusable input before anything is trained,
+    FloatingPointError when the loss is no longer a finite number.
+    """
+    device = torch.device(request.device)
+    recipe = request.recipe
+    pool = read_pool(request.data, "train", request.max_faces, recipe.seed)
+    val = read_pool(request.data, "val", request.max_faces, recipe.seed)
+    teachers = [load_teacher(path, device) for path in request.teachers]
+    folder = RunFolder(request.out)
+    config = describe(request, pool, val, teachers)
+    with process_group(device) as (rank, world):
+        if rank == 0:
+            folder.begin(config, resume=request.resume)
+        soft = _ask(request, pool, teachers, folder, rank)
+        card = new_card(recipe, config)
+        trainer = Trainer(
+            network=initial_network(request),
+            card=card,
+            recipe=recipe,
+            source=BatchSource(ViewDataset(pool, recipe, soft), request.workers, rank, world),
+            folder=folder,
+            device=device,
+            validate=Validation(val, card),
+        )
+        network = trainer.fit()
+        if rank == 0:
+            finish(folder, network, card, val)
+    return folder.model_path
+
+
+def read_pool(folders: Sequence[Path], split: str, limit: int | None, seed: int) -> FacePool:
+    """All faces of one split of the folders given, each a pose-csv or mask-csv set."""
+    samples = []
+    for folder in folders:
+        reading = read_dataset(dataset_kind(folder), folder, split)
+        logger.info("%s (%s): %s", folder.name, split, reading.report())
+        samples += reading.samples
+    if limit is not None and len(samples) > limit:
+        chosen = np.random.default_rng(seed).choice(len(samples), limit, replace=False)
+        samples = [samples[index] for index in np.sort(chosen)]
+    return load_pool(samples)
+
+
+def dataset_kind(folder: Path) -> str:
+    """``pose-csv`` or ``mask-csv``, from the header of ``labels.csv``."""
+    labels = folder / "labels.csv"
+    if not labels.is_file():
+        raise ValueError(
+            f"{folder}: no labels.csv in it; training reads folders in the form of data/pose or "
+            "data/mask"
+        )
+    with labels.open(encoding="utf-8") as file:
+        header = file.readline()
+    return "pose-csv" if "yaw_deg" in header else "mask-csv"
+
+
+def load_teacher(path: Path, device: torch.device) -> FaceNetwork:
+    return build_face_network(load_checkpoint(path), str(path)).to(device)
+
+
+def initial_network(request: TrainingRequest) -> nn.Module:
+    """Fresh weights, ImageNet's, or the shared tensors of another checkpoint's network.
+
+    From a pose-trained ResNet-18 the student takes the backbone, as in the paper.
+    """
+    torch.manual_seed(request.recipe.seed)
+    network = create_network(request.recipe.network, imagenet=request.recipe.imagenet)
+    if request.init is None:
+        return network
+    own = network.state_dict()
+    source = backbone_names(load_checkpoint(request.init).tensors, own)
+    fitting = {k: v for k, v in source.items() if k in own and own[k].shape == v.shape}
+    backbone = {name for name in own if name.startswith("backbone.")}
+    if not backbone <= fitting.keys():
+        raise CheckpointError(
+            f"{request.init}: its backbone is not that of {request.recipe.network!r}; "
+            f"{len(fitting)} of {len(own)} tensors fit"
+        )
+    network.load_state_dict({**own, **fitting})
+    logger.info("started from %s: %d of %d tensors", request.init.name, len(fitting), len(own))
+    return network
+
+
+def backbone_names(
+    tensors: dict[str, torch.Tensor], own: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """timm and torchvision name a ResNet's tensors alike; both stand behind ``backbone.``."""
+    return {name: value for name, value in tensors.items() if name in own}
+
+
+def _ask(
+    request: TrainingRequest,
+    pool: FacePool,
+    teachers: Sequence[FaceNetwork],
+    folder: RunFolder,
+    rank: int,
+) -> SoftLabelTable | None:
+    if not teachers:
+        return None
+    cache = folder.path / "soft_labels.npz" if rank == 0 else None
+    return label_pool(pool, teachers, cache)
+
+
+def describe(
+    request: TrainingRequest, pool: FacePool, val: FacePool, teachers: Sequence[FaceNetwork]
+) -> dict[str, Any]:
+    """Everything needed to repeat the run, for config.json."""
+    return {
+        "task": request.task,
+        "recipe": asdict(request.recipe),
+        "datasets": {"train": pool.fingerprint, "val": val.fingerprint},
+        "faces": {"train": len(pool), "val": len(val)},
+        "teachers": [teacher.card.run_id for teacher in teachers],
+        "init": request.init.name if request.init else None,
+        "device": request.device,
+        "torch": torch.__version__,
+        "commit": code_commit(),
+        "command": sys.argv[1:],
+    }
+
+
+def new_card(recipe: Recipe, config: dict[str, Any]) -> ModelCard:
+    return ModelCard(
+        network=recipe.network,
+        input_px=recipe.input_px,
+        crop_factor=recipe.crop_factor,
+        mean=recipe.mean,
+        std=recipe.std,
+        recipe=f"{config['task']}/{recipe.name}",
+        commit=config["commit"],
+        datasets=config["datasets"],
+        run_id=f"{config['task']}-{recipe.name}-{config['datasets']['train'][:8]}",
+    )
+
+
+def finish(folder: RunFolder, network: nn.Module, card: ModelCard, val: FacePool) -> None:
+    """Calibrate the mask probabilities on val, and write the checkpoint with its figures."""
+    answers = answer_pool(network, card, val)
+    if answers.mask_logits is not None and val.has_mask.any():
+        rows = val.has_mask
+        temperature = fit_temperature(answers.mask_logits[rows], val.mask_index[rows])
+        card = replace(card, mask_temperature=temperature)
+    card = replace(card, metrics=Validation(val, card)(network))
+    save_checkpoint(folder.model_path, card, network.state_dict())
+    logger.info("wrote %s", folder.model_path)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature (0.2 to 10) that minimises the negative log-likelihood on val.
+
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2.
+    """
+    grid = np.geomspace(0.2, 10.0, 400)
+    tensor, target = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+    losses = [float(nn.functional.cross_entropy(tensor / t, target)) for t in grid]
+    return float(grid[int(np.argmin(losses))])
+
+
+def request_from_arguments(
+    task: str, recipe: str, *, epochs: float | None = None, seed: int | None = None, **rest: Any
+) -> TrainingRequest:
+    """A request from command-line values; None leaves the recipe's own."""
+    changes = {"epochs": epochs, "seed": seed}
+    chosen = replace(
+        find_recipe(task, recipe), **{k: v for k, v in changes.items() if v is not None}
+    )
+    return TrainingRequest(task=task, recipe=chosen, **rest)
