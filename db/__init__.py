@@ -1,1 +1,1 @@
-"""What people and models said, for ever (SQLite through sqlite-utils)."""
+"""What people and models said, kept for ever. Start with ``open_home`` and ``connect``."""

@@ -1,0 +1,172 @@
+"""Pictures: files named by the SHA-256 of their bytes, and a row for each.
+
+The caller decodes a picture and says its upright width and height; here bytes are only kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sqlite_utils import Database
+
+from db.database import now, select, select_one, write_transaction
+from db.errors import ImageFileMissing, NotFound
+from db.home import Home
+
+Split = Literal["train", "val", "test"]
+
+_SUFFIXES = (
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"\x89PNG\r\n\x1a\n", ".png"),
+    (b"BM", ".bmp"),
+    (b"GIF8", ".gif"),
+    (b"II*\x00", ".tif"),
+    (b"MM\x00*", ".tif"),
+)
+_IMAGES = (
+    "SELECT images.*, sources.name AS source FROM images JOIN sources ON sources.id = source_id"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A stored picture. ``path`` is relative to the home folder; see ``read_bytes``."""
+
+    id: int
+    sha256: str
+    path: str
+    name: str
+    width_px: int
+    height_px: int
+    source: str
+    split: str | None
+    origin: str | None
+    added_at: str
+
+
+def add_image(
+    db: Database,
+    home: Home,
+    data: bytes,
+    *,
+    name: str,
+    width_px: int,
+    height_px: int,
+    source: str = "upload",
+    split: Split | None = None,
+    origin: str | None = None,
+    durable: bool = True,
+) -> Image:
+    """The stored picture with these bytes; known bytes are not stored again, whatever the name.
+
+    ``origin`` names what pictures of one person, video or album share, so that they stay in one
+    split. The file is complete before its row exists.
+    """
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = relative_path(sha256, data)
+    _write_once(home.root / path, data, durable=durable)
+    name = name or sha256[:12]
+    with write_transaction(db, durable=durable):
+        known = find_image(db, sha256)
+        if known:
+            if name != known.name:
+                db.execute("INSERT OR IGNORE INTO image_names VALUES (?, ?)", [known.id, name])
+            return known
+        row = (sha256, path, name, width_px, height_px, source_id(db, source), split, origin, now())
+        cursor = db.execute(
+            "INSERT INTO images (sha256, path, name, width_px, height_px, source_id, split, origin,"
+            " added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+        return get_image(db, int(cursor.lastrowid or 0))
+
+
+def relative_path(sha256: str, data: bytes) -> str:
+    """Where the file of these bytes lies in the home folder; a name has no say in it."""
+    suffix = next((end for magic, end in _SUFFIXES if data.startswith(magic)), ".bin")
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        suffix = ".webp"
+    return f"images/{sha256[:2]}/{sha256}{suffix}"
+
+
+def source_id(db: Database, name: str) -> int:
+    """The number of a source, which is added when new."""
+    row = select_one(db, "SELECT id FROM sources WHERE name = ?", [name])
+    if row:
+        return int(row["id"])
+    cursor = db.execute("INSERT INTO sources (name, added_at) VALUES (?, ?)", [name, now()])
+    return int(cursor.lastrowid or 0)
+
+
+def get_image(db: Database, image_id: int) -> Image:
+    row = select_one(db, f"{_IMAGES} WHERE images.id = ?", [image_id])
+    if row is None:
+        raise NotFound(f"there is no image {image_id}")
+    return _image(row)
+
+
+def find_image(db: Database, sha256: str) -> Image | None:
+    """The picture with these bytes, if it is stored."""
+    row = select_one(db, f"{_IMAGES} WHERE sha256 = ?", [sha256])
+    return _image(row) if row else None
+
+
+def list_images(
+    db: Database, *, before_id: int | None = None, limit: int = 100, source: str | None = None
+) -> list[Image]:
+    """The newest pictures first; pass the last id seen as ``before_id`` for the next page."""
+    sql = f"{_IMAGES} WHERE images.id < ?" + (" AND sources.name = ?" if source else "")
+    parameters: list[object] = [before_id if before_id is not None else 2**62]
+    parameters += [source] if source else []
+    return [
+        _image(row)
+        for row in select(db, f"{sql} ORDER BY images.id DESC LIMIT {limit:d}", parameters)
+    ]
+
+
+def list_sources(db: Database) -> list[str]:
+    """The names of all sources, in the order they came."""
+    return [row["name"] for row in select(db, "SELECT name FROM sources ORDER BY id")]
+
+
+def other_names(db: Database, image_id: int) -> list[str]:
+    """Further names under which the same bytes came."""
+    sql = "SELECT name FROM image_names WHERE image_id = ? ORDER BY name"
+    return [row["name"] for row in select(db, sql, [image_id])]
+
+
+def read_bytes(home: Home, image: Image) -> bytes:
+    """The file as it came; ImageFileMissing says which one is gone."""
+    try:
+        return (home.root / image.path).read_bytes()
+    except FileNotFoundError:
+        raise ImageFileMissing(
+            f"the file of {image.name!r} is gone ({home.root / image.path}): "
+            "add the same picture again and it is back, labels and all"
+        ) from None
+
+
+def _write_once(path: Path, data: bytes, *, durable: bool) -> None:
+    """Write a file that is either whole or not there; a file of the right size stays as it is."""
+    if path.is_file() and path.stat().st_size == len(data):
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _image(row: sqlite3.Row) -> Image:
+    return Image(**{key: row[key] for key in row.keys() if key != "source_id"})  # noqa: SIM118

@@ -1,0 +1,135 @@
+"""Undo and redo: new events that bring an earlier label back, gesture by gesture, per annotator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from sqlite_utils import Database
+
+from db.annotators import annotator_id
+from db.database import placeholders, select, select_one, write_transaction
+from db.errors import NothingToUndo
+from db.events import (
+    Annotation,
+    Conflict,
+    StaleVersion,
+    event_of_version,
+    events_of_action,
+    find_action,
+    last_events,
+    write_action,
+)
+from db.labels import Label
+
+
+def undo(db: Database, *, annotator: str, client_op_id: str) -> list[Annotation]:
+    """Take back the annotator's last gesture; returns the new events, one for each face.
+
+    Where somebody else has changed one of its faces since, nothing happens and StaleVersion says
+    what is there now.
+    """
+    with write_transaction(db):
+        return _step(db, "undo", annotator, client_op_id)
+
+
+def redo(db: Database, *, annotator: str, client_op_id: str) -> list[Annotation]:
+    """Do the gesture again that was undone last, unless a new one came since."""
+    with write_transaction(db):
+        return _step(db, "redo", annotator, client_op_id)
+
+
+def next_undo(db: Database, annotator: str) -> list[Annotation]:
+    """What ``undo`` would take back; empty where nothing is left."""
+    target_id = _undoable(db, annotator)
+    return events_of_action(db, target_id) if target_id else []
+
+
+def next_redo(db: Database, annotator: str) -> list[Annotation]:
+    """What ``redo`` would do again; empty where nothing is left."""
+    target_id = _redoable(db, annotator)
+    return events_of_action(db, target_id) if target_id else []
+
+
+def _step(
+    db: Database, kind: Literal["undo", "redo"], annotator: str, client_op_id: str
+) -> list[Annotation]:
+    done = find_action(db, client_op_id, annotator, kind)
+    if done:
+        return events_of_action(db, done)
+    target_id = _undoable(db, annotator) if kind == "undo" else _redoable(db, annotator)
+    if target_id is None:
+        raise NothingToUndo(f"nothing of {annotator} is left to {kind}")
+    target = events_of_action(db, target_id)
+    current = last_events(db, [event.face_id for event in target])
+    who = annotator_id(db, annotator)
+    _refuse_others(db, who, target, current)
+    labels = {
+        event.face_id: event.label if kind == "redo" else _label_before(db, event)
+        for event in target
+    }
+    return write_action(db, who, kind, client_op_id, labels, current, target_id)
+
+
+def _refuse_others(
+    db: Database, who: int, target: Sequence[Annotation], current: Mapping[int, Annotation]
+) -> None:
+    """Raise StaleVersion where somebody else labelled one of the faces after the gesture."""
+    sql = (
+        "SELECT 1 FROM annotation_events e JOIN annotation_actions a ON a.id = e.action_id"
+        " WHERE e.face_id = ? AND e.version > ? AND a.annotator_id <> ? LIMIT 1"
+    )
+    conflicts = [
+        Conflict(
+            face_id=event.face_id,
+            base_version=event.version,
+            current=current[event.face_id],
+        )
+        for event in target
+        if select_one(db, sql, [event.face_id, event.version, who])
+    ]
+    if conflicts:
+        raise StaleVersion(conflicts)
+
+
+def _label_before(db: Database, event: Annotation) -> Label:
+    if event.version == 1:
+        return Label()
+    return event_of_version(db, event.face_id, event.version - 1).label
+
+
+def _undoable(db: Database, annotator: str) -> int | None:
+    """The annotator's last gesture that is not undone: walks back from the newest action."""
+    undone: dict[int, bool] = {}  # gesture → whether its latest undo or redo was an undo
+    for action_id, kind, target_id in _actions_backwards(db, annotator):
+        if target_id:
+            undone.setdefault(target_id, kind == "undo")
+        elif not undone.get(action_id, False):
+            return action_id
+    return None
+
+
+def _redoable(db: Database, annotator: str) -> int | None:
+    """The gesture of the annotator's last undo that was not done again; a new gesture ends it."""
+    redone: set[int] = set()
+    for _, kind, target_id in _actions_backwards(db, annotator):
+        if not target_id:
+            return None
+        if kind == "redo":
+            redone.add(target_id)
+        elif target_id in redone:
+            redone.remove(target_id)
+        else:
+            return target_id
+    return None
+
+
+def _actions_backwards(db: Database, annotator: str) -> Iterator[tuple[int, str, int | None]]:
+    kinds = ("label", "restore", "undo", "redo")
+    sql = (
+        "SELECT id, kind, target_id FROM annotation_actions"
+        " WHERE annotator_id = (SELECT id FROM annotators WHERE name = ?)"
+        f" AND kind IN ({placeholders(len(kinds))}) ORDER BY id DESC"
+    )
+    for row in select(db, sql, [annotator, *kinds]):
+        yield row["id"], row["kind"], row["target_id"]
