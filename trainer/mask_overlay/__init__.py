@@ -156,7 +156,8 @@ def draw_mask(
         layer += draw_loops(curves, rng, frame, window) * (1 - layer[..., 3:])
     drawn, alpha = blend(image_rgb, layer, window, scene, rng)
     rows = slice(window.top_px, window.top_px + window.height_px)
-    coverage[rows, window.left_px : window.left_px + window.width_px] = alpha
+    columns = slice(window.left_px, window.left_px + window.width_px)
+    coverage[rows, columns] = np.minimum(alpha, 1)
     return DrawnFace(drawn, worn.label, worn, style, coverage)
 
 

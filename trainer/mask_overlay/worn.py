@@ -23,9 +23,9 @@ def covering_outline(rng: np.random.Generator, style: str) -> Outline:
     return Outline(
         top=top,
         top_corner=top + rng.uniform(0.25, 1.1),
-        bottom=rng.uniform(5.75, 6.4),
+        bottom=rng.uniform(5.95, 6.5),
         bottom_corner=rng.uniform(4.3, 5.5),
-        reach=rng.uniform(2.6, 3.3) if style == "n95" else rng.uniform(2.9, 4.1),
+        reach=rng.uniform(2.8, 3.6) if style == "n95" else rng.uniform(3.0, 4.3),
         flare=rng.uniform(-0.5, 0.3),
         slack=rng.uniform(0.95, 1.3) if respirator else rng.uniform(0.8, 1.2),
         lean=rng.normal(0, 0.07),
