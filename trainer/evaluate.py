@@ -13,7 +13,7 @@ from core.datasets import FaceSample, Reading, Skipped
 from core.datasets.aflw2000 import BEYOND_RANGE, MAX_ANGLE_DEG
 from core.intervals import Interval, compare_means, proportion_interval
 from core.metrics import MaskMetrics, PoseMetrics, mask_metrics, pose_metrics
-from trainer.crop_views import CropView, jittered_view
+from trainer.crop_views import CropView, jittered_view, masked_view
 from trainer.face_results import (
     CropPredictor,
     FaceResult,
@@ -122,6 +122,7 @@ def evaluate(
         pose=_pose_metrics(pose) if pose else None,
         mask=_mask_metrics(mask) if mask else None,
         by_source=_by_source(mask) if mask else {},
+        mask_overlay=_disturbed(predictor, pose, masked_view) if pose and mask_overlay else None,
         crop_jitter=_disturbed(predictor, pose, jittered_view) if pose and crop_jitter else None,
     )
 

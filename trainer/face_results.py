@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from core.datasets import FaceSample, Skipped
 from core.faces import MASK_CLASSES, HeadPose
-from core.head_pose import head_pose, rotation_from_euler
+from core.head_pose import head_pose
 from core.images import ImageError
-from trainer.crop_views import CropView, plain_view
+from trainer.crop_views import CropView, UndrawableError, plain_view, true_rotation
 
 BATCH_SIZE = 64
 DECODE_THREADS = 2
@@ -85,18 +85,18 @@ def pose_columns(results: Sequence[FaceResult]) -> PoseColumns | None:
     for result in results:
         true, pose = result.sample.pose, result.pose
         if true is not None and pose is not None and result.rotation is not None:
-            true_rotation = _true_rotation(result.sample, true)
             angles = angles_deg(true), angles_deg(pose)
-            rows.append((*angles, true_rotation, result.rotation, result.sample))
+            rotations = true_rotation(result.sample, true), result.rotation
+            rows.append((*angles, *rotations, result.sample))
     if not rows:
         return None
-    true_deg, predicted_deg, true_rotation, predicted_rotation, samples = zip(*rows, strict=True)
+    true_deg, predicted_deg, true, predicted, samples = zip(*rows, strict=True)
     return PoseColumns(
         samples=samples,
         true_deg=np.stack(true_deg),
         predicted_deg=np.stack(predicted_deg),
-        true_rotation=np.stack(true_rotation),
-        predicted_rotation=np.stack(predicted_rotation),
+        true_rotation=np.stack(true),
+        predicted_rotation=np.stack(predicted),
     )
 
 
@@ -127,13 +127,6 @@ def angles_deg(pose: HeadPose) -> np.ndarray:
     return np.array([pose.yaw_deg, pose.pitch_deg, pose.roll_deg])
 
 
-def _true_rotation(sample: FaceSample, pose: HeadPose) -> np.ndarray:
-    """(3, 3): the label's own matrix where it has one, else that of its angles."""
-    if sample.rotation is not None:
-        return sample.rotation
-    return rotation_from_euler(pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
-
-
 def predict_faces(
     predictor: CropPredictor, samples: Sequence[FaceSample], view: CropView = plain_view
 ) -> tuple[list[FaceResult], list[Skipped]]:
@@ -144,6 +137,8 @@ def predict_faces(
             return view(sample, predictor.input_px, predictor.crop_factor)
         except ImageError as error:
             return Skipped(sample.name, "image cannot be used", str(error))
+        except UndrawableError as error:
+            return Skipped(sample.name, "no mask can be drawn", str(error))
 
     results: list[FaceResult] = []
     skipped: list[Skipped] = []
