@@ -61,11 +61,16 @@ def test_figures_stand_beside_their_intervals() -> None:
             "confusion": [[5, 1], [2, 7]],
         }
     )
-    assert "3.457   [3.300, 3.600]" in shown
-    assert "ci95" not in shown
-    assert "no such faces" in shown
-    assert "2.500   [2.400, 2.600]" in shown
-    assert "  unmasked           5       1" in shown
+    assert shown.splitlines() == [
+        "n                           1969",
+        "mae_deg                    3.457 [3.300, 3.600]",
+        "specificity_occluded           -",
+        "by_yaw",
+        "  0-30              n 1,000   mae_deg 2.500 [2.400, 2.600]",
+        "confusion (rows = true, columns = predicted)",
+        "  unmasked               5       1",
+        "  masked                 2       7",
+    ]
 
 
 def test_control_characters_and_undecodable_bytes_stay_on_one_line() -> None:

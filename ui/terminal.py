@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,33 +73,50 @@ def _face_cells(face: Row) -> list[str]:
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> str:
-    """Figures and their 95 % intervals, one a line; nested groups are indented below their name."""
+    """Figures and their 95 % intervals, one a line; groups are indented below their name."""
     return "\n".join(_metric_lines(metrics, indent=""))
 
 
-def _metric_lines(metrics: Mapping[str, Any], indent: str) -> Iterable[str]:
+def _metric_lines(metrics: Mapping[str, Any], indent: str) -> Iterator[str]:
     for name, value in metrics.items():
-        if name.endswith("_ci95"):
-            continue  # shown beside its figure
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             yield f"{indent}{name}"
-            yield from _metric_lines(value, indent + "  ")
+            if all(isinstance(group, Mapping) for group in value.values()):
+                yield from (_group_line(*group, indent) for group in value.items())
+            else:
+                yield from _metric_lines(value, indent + "  ")
         elif name == "confusion":
             yield f"{indent}{name} (rows = true, columns = predicted)"
             for label, counts in zip(metrics["classes"], value, strict=True):
-                yield f"{indent}  {label:<12}" + "".join(f"{count:>8,}" for count in counts)
-        elif name != "classes":
-            yield f"{indent}{name:<24}{_figure(value)}{_interval(metrics.get(f'{name}_ci95'))}"
+                yield f"{indent}  {label:<16}" + "".join(f"{count:>8,}" for count in counts)
+        elif _is_shown(name, value):
+            yield f"{indent}{name:<24}{_figure(value)}{_interval(metrics, name)}"
+
+
+def _group_line(name: str, group: Mapping[str, Any], indent: str) -> str:
+    """The figures of a part of the faces on one line, such as those of one range of yaw."""
+    figures = [
+        f"{figure} {_figure(value).strip()}{_interval(group, figure)}"
+        for figure, value in group.items()
+        if figure != "n" and _is_shown(figure, value)
+    ]
+    return f"{indent}  {name:<18}n {group['n']:<8,}{'   '.join(figures)}"
+
+
+def _is_shown(name: str, value: object) -> bool:
+    """Intervals stand beside their figure, class names in the confusion; {} says nothing."""
+    return not name.endswith("_ci95") and name != "classes" and value != {}
 
 
 def _figure(value: object) -> str:
     if value is None:
-        return "       -  (no such faces)"
+        return f"{'-':>8}"
     return f"{value:8.3f}" if isinstance(value, float) else f"{printable(str(value)):>8}"
 
 
-def _interval(interval: Sequence[float] | None) -> str:
-    return f"   [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+def _interval(metrics: Mapping[str, Any], name: str) -> str:
+    interval = metrics.get(f"{name}_ci95")
+    return f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
 
 
 def _number(value: float | None, form: str) -> str:
