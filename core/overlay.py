@@ -1,0 +1,202 @@
+"""Predictions drawn into a picture: boxes, mask labels, angles and the head's axes or a cube.
+
+Mask classes have the colours of Okabe and Ito, which people with any colour vision tell apart,
+and are always written out too. The nose axis is the arrow; the front of the cube is thick.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import product
+from typing import Literal
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from core.faces import FaceBox, FacePrediction, HeadPose, MaskLabel
+from core.head_pose import axes_in_image
+
+Color = tuple[int, int, int]
+
+MASK_COLORS_RGB: dict[MaskLabel, Color] = {
+    MaskLabel.UNMASKED: (213, 94, 0),  # vermilion
+    MaskLabel.MASKED: (86, 180, 233),  # sky blue
+    MaskLabel.INCORRECT: (240, 228, 66),  # yellow
+}
+#: Of a face whose mask nobody judged.
+NEUTRAL_COLOR_RGB: Color = (221, 221, 221)
+#: The head's x (to its left), y (up) and z (nose) axes.
+AXIS_COLORS_RGB: tuple[Color, Color, Color] = ((204, 121, 167), (0, 158, 115), (0, 114, 178))
+
+_TEXT_RGB: Color = (0, 0, 0)  # on every colour above at a contrast of at least 4.5
+_MIN_FONT_PX, _MAX_FONT_PX = 9, 64
+_CUBE_CORNERS = np.array(list(product((-1, 1), repeat=3)))  # (8, 3) head frame
+_CUBE_EDGES = [
+    (a, b)
+    for a in range(8)
+    for b in range(a + 1, 8)
+    if np.abs(_CUBE_CORNERS[a] - _CUBE_CORNERS[b]).sum() == 2
+]
+
+
+def draw_faces(
+    image_rgb: np.ndarray,
+    faces: Sequence[FacePrediction],
+    style: Literal["axes", "cube"] = "axes",
+) -> np.ndarray:
+    """A copy of a picture, RGB uint8 (H, W, 3), with the predictions drawn into it.
+
+    Lines and letters grow with the picture, and shrink for small faces. Where the whole label
+    would hide faces, or does not fit into the picture, the mask alone is written.
+    """
+    if style not in ("axes", "cube"):
+        raise ValueError(f"style must be 'axes' or 'cube', got {style!r}")
+    canvas = np.ascontiguousarray(image_rgb).copy()
+    height, width = canvas.shape[:2]
+    for face in faces:
+        box = _within_reach(face.box, width, height)
+        line_px = max(1, round(min(height, width, 6 * max(box.width_px, box.height_px)) / 250))
+        _draw_box(canvas, box, face_color(face), line_px)
+        if face.pose is not None:
+            draw_pose = _draw_cube if style == "cube" else _draw_axes
+            draw_pose(canvas, box, face.pose, line_px)
+    return _draw_labels(canvas, faces)
+
+
+def face_color(face: FacePrediction) -> Color:
+    """The colour of a face's box and label."""
+    return NEUTRAL_COLOR_RGB if face.mask is None else MASK_COLORS_RGB[face.mask.label]
+
+
+def _label_texts(face: FacePrediction) -> list[str]:
+    """What can be written beside a face: mask, probability and angles, or the first line alone."""
+    lines = []
+    if face.mask is not None:
+        lines.append(f"{face.mask.label.value} {face.mask.confidence:.0%}")
+    if face.pose is not None:
+        pose = face.pose
+        lines.append(f"yaw {pose.yaw_deg:+.0f}°")
+        lines.append(f"pitch {pose.pitch_deg:+.0f}°")
+        lines.append(f"roll {pose.roll_deg:+.0f}°")
+    return ["\n".join(lines), lines[0]] if lines else []
+
+
+def _draw_box(canvas: np.ndarray, box: FaceBox, color: Color, line_px: int) -> None:
+    """A coloured frame with a dark edge, so that it stands out on any background."""
+    corners = _pixel((box.left_px, box.top_px)), _pixel((box.right_px, box.bottom_px))
+    cv2.rectangle(canvas, *corners, (0, 0, 0), line_px + 2, cv2.LINE_AA)
+    cv2.rectangle(canvas, *corners, color, line_px, cv2.LINE_AA)
+
+
+def _draw_axes(canvas: np.ndarray, box: FaceBox, pose: HeadPose, line_px: int) -> None:
+    center = np.array(box.center_px)
+    tips = center + axes_in_image(pose) * 0.5 * max(box.width_px, box.height_px)  # (3, 2)
+    for tip, color in zip(tips, AXIS_COLORS_RGB, strict=True):
+        is_nose = color is AXIS_COLORS_RGB[2]
+        for ink, extra_px in (((255, 255, 255), 2), (color, 0)):
+            thickness = line_px * (2 if is_nose else 1) + extra_px
+            ends = _pixel(center), _pixel(tip)
+            if is_nose:
+                cv2.arrowedLine(canvas, *ends, ink, thickness, cv2.LINE_AA, tipLength=0.25)
+            else:
+                cv2.line(canvas, *ends, ink, thickness, cv2.LINE_AA)
+
+
+def _draw_cube(canvas: np.ndarray, box: FaceBox, pose: HeadPose, line_px: int) -> None:
+    """A wireframe cube turned like the head; the four edges of its front are thick."""
+    half_side = 0.35 * max(box.width_px, box.height_px)
+    corners = np.array(box.center_px) + half_side * (_CUBE_CORNERS @ axes_in_image(pose))  # (8, 2)
+    front_last = sorted(_CUBE_EDGES, key=_is_front)
+    for edge in front_last:
+        color = AXIS_COLORS_RGB[2] if _is_front(edge) else AXIS_COLORS_RGB[1]
+        thickness = line_px * (2 if _is_front(edge) else 1)
+        ends = _pixel(corners[edge[0]]), _pixel(corners[edge[1]])
+        cv2.line(canvas, *ends, (255, 255, 255), thickness + 2, cv2.LINE_AA)
+        cv2.line(canvas, *ends, color, thickness, cv2.LINE_AA)
+
+
+def _is_front(edge: tuple[int, int]) -> bool:
+    return all(_CUBE_CORNERS[corner][2] > 0 for corner in edge)
+
+
+def _draw_labels(canvas: np.ndarray, faces: Sequence[FacePrediction]) -> np.ndarray:
+    """Writes all labels at once, last, so that no line runs through a letter."""
+    width, height = canvas.shape[1], canvas.shape[0]
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    taken = [_within_reach(face.box, width, height) for face in faces]
+    for face, box in zip(faces, tuple(taken), strict=True):
+        font_px = min(min(width, height) / 30, max(box.width_px, box.height_px) / 5)
+        font = ImageFont.load_default(min(max(font_px, _MIN_FONT_PX), _MAX_FONT_PX))
+        pad = max(2, round(font_px / 4))
+        place = None
+        for text in _label_texts(face):  # the long one, else the short one
+            ink = draw.multiline_textbbox((0, 0), text, font)
+            label_size = math.ceil(ink[2] - ink[0]) + 2 * pad, math.ceil(ink[3] - ink[1]) + 2 * pad
+            place = _label_place(box, label_size, (width, height), taken)
+            if place is not None and _hidden_px2(place, taken) <= 0.2 * box.area_px2:
+                break
+        if place is None:
+            continue
+        taken.append(place)
+        draw.rectangle(
+            (place.left_px, place.top_px, place.right_px - 1, place.bottom_px - 1),
+            fill=face_color(face),
+        )
+        origin = place.left_px + pad - ink[0], place.top_px + pad - ink[1]
+        draw.multiline_text(origin, text, _TEXT_RGB, font)
+    return np.array(picture)
+
+
+def _label_place(
+    box: FaceBox,
+    label_size: tuple[int, int],
+    picture_size: tuple[int, int],
+    taken: Sequence[FaceBox],
+) -> FaceBox | None:
+    """Where around or in the box a label hides least; None if the picture is too small for it."""
+    width, height = label_size
+    if width > picture_size[0] or height > picture_size[1]:
+        return None
+    corners = (
+        (box.right_px, box.top_px),
+        (box.left_px - width, box.top_px),
+        (box.left_px, box.top_px - height),
+        (box.left_px, box.bottom_px),
+        (box.left_px, box.top_px),
+    )
+    places = [
+        FaceBox(
+            min(max(round(left), 0), picture_size[0] - width),
+            min(max(round(top), 0), picture_size[1] - height),
+            width,
+            height,
+        )
+        for left, top in corners
+    ]
+    return min(places, key=lambda place: _hidden_px2(place, taken))
+
+
+def _hidden_px2(place: FaceBox, taken: Sequence[FaceBox]) -> float:
+    """How much of faces and earlier labels a label at ``place`` would cover."""
+    return sum(_shared_px2(place, other) for other in taken)
+
+
+def _shared_px2(first: FaceBox, second: FaceBox) -> float:
+    width = min(first.right_px, second.right_px) - max(first.left_px, second.left_px)
+    height = min(first.bottom_px, second.bottom_px) - max(first.top_px, second.top_px)
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _within_reach(box: FaceBox, width: int, height: int) -> FaceBox:
+    """The box with its far-out edges pulled to just outside the picture: OpenCV counts in int32."""
+    reach = 2 * max(width, height)
+    left, right = np.clip((box.left_px, box.right_px), -reach, width + reach)
+    top, bottom = np.clip((box.top_px, box.bottom_px), -reach, height + reach)
+    return FaceBox(left, top, max(right - left, 1.0), max(bottom - top, 1.0), box.score)
+
+
+def _pixel(point: Sequence[float] | np.ndarray) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))
