@@ -14,7 +14,18 @@ import stat
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import (  # the plugins are imported for their decoders, so that Pillow looks for no others
+    BmpImagePlugin,  # noqa: F401
+    ExifTags,
+    GifImagePlugin,  # noqa: F401
+    Image,
+    ImageCms,
+    JpegImagePlugin,  # noqa: F401
+    MpoImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401
+)
 
 #: The largest file read, in bytes (64 MiB): a camera's JPEG has 5 to 30.
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -26,7 +37,7 @@ IMAGE_SUFFIXES = frozenset(
 )
 
 #: Pillow knows 40 formats, some of which run other programs; only these are ever tried.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _EXPECTED = "expected a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
 _SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _WHITE = (255, 255, 255, 255)

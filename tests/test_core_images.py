@@ -1,0 +1,389 @@
+"""core.images: what people send becomes upright RGB or one clear line, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import resource
+import struct
+import threading
+import time
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from core import images
+from core.images import ImageError, decode_image, encode_jpeg, encode_png, read_image
+
+FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP", "tif": "TIFF", "gif": "GIF"}
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """A seeded drawing, uint8 (48, 64, 3): a red left half, a blue corner, smooth shading."""
+    rgb = np.zeros((48, 64, 3), np.uint8)
+    rgb[..., 1] = np.linspace(0, 90, 48, dtype=np.uint8)[:, None]
+    rgb[:, :32, 0] = 220
+    rgb[:12, 48:, 2] = 255
+    return rgb
+
+
+def file_of(image: Image.Image, format_name: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format_name, **options)
+    return buffer.getvalue()
+
+
+def png_with_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and has a few bytes of pixels: a decompression bomb's beginning."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(10_000)))
+        + chunk(b"IEND", b"")
+    )
+
+
+def assert_one_clear_line(error: ImageError, name: str) -> None:
+    text = str(error)
+    assert text.startswith(name)
+    assert text.isprintable(), "a message must be one printable line"
+    assert 20 < len(text) < 400
+
+
+# --- what can be read ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_gives_the_same_rgb_picture(picture: np.ndarray, suffix: str) -> None:
+    options = {"quality": 95} if suffix in ("jpg", "webp") else {}
+    data = file_of(Image.fromarray(picture), FORMATS[suffix], **options)
+    rgb = decode_image(data, f"x.{suffix}")
+    assert rgb.dtype == np.uint8 and rgb.shape == picture.shape
+    assert np.abs(rgb.astype(int) - picture).mean() < 4
+    assert rgb[30, 10, 0] > 180 and rgb[30, 10, 2] < 60, "red must stay in the first channel"
+
+
+def test_png_round_trip_is_exact_and_jpeg_is_close(picture: np.ndarray) -> None:
+    np.testing.assert_array_equal(decode_image(encode_png(picture), "x"), picture)
+    close = decode_image(encode_jpeg(picture), "x")
+    assert np.abs(close.astype(int) - picture).mean() < 4
+
+
+def test_a_decoded_picture_can_be_written_to(picture: np.ndarray) -> None:
+    rgb = decode_image(encode_png(picture), "x")
+    rgb[0, 0] = 7
+    assert rgb[0, 0].tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_exif_orientation_is_undone(
+    picture: np.ndarray, orientation: int, format_name: str
+) -> None:
+    stored = {
+        1: picture,
+        2: picture[:, ::-1],
+        3: picture[::-1, ::-1],
+        4: picture[::-1],
+        5: picture.swapaxes(0, 1),
+        6: np.rot90(picture),
+        7: picture[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(picture, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = file_of(Image.fromarray(np.ascontiguousarray(stored)), format_name, exif=exif)
+    upright = decode_image(data, "x")
+    assert upright.shape == picture.shape
+    assert np.abs(upright.astype(int) - picture).mean() < 8
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_nonsense_orientation_and_damaged_exif_leave_the_picture(
+    picture: np.ndarray, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = file_of(Image.fromarray(picture), "JPEG", exif=exif)
+    assert decode_image(data, "x").shape == picture.shape
+    damaged = data.replace(b"Exif\x00\x00", b"Exif\x00\x00\xff\xff", 1)
+    assert decode_image(damaged, "x").shape == picture.shape
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_colour_modes_become_rgb(picture: np.ndarray, mode: str) -> None:
+    format_name = "TIFF" if mode == "CMYK" else "PNG"
+    rgb = decode_image(file_of(Image.fromarray(picture).convert(mode), format_name), "x")
+    assert rgb.dtype == np.uint8 and rgb.shape == picture.shape
+
+
+def test_grayscale_has_three_equal_channels(picture: np.ndarray) -> None:
+    rgb = decode_image(file_of(Image.fromarray(picture).convert("L"), "JPEG"), "x")
+    assert (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all()
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_not_clipped(format_name: str) -> None:
+    ramp = np.linspace(0, 65535, 256, dtype=np.uint16)[None].repeat(4, axis=0)
+    rgb = decode_image(file_of(Image.fromarray(ramp), format_name), "x")
+    assert (np.abs(rgb[0, :, 0].astype(int) - np.arange(256)) <= 1).all()
+
+
+def test_transparent_pixels_lie_on_white(picture: np.ndarray) -> None:
+    rgba = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+    rgba[:, :32, 3] = 0
+    rgb = decode_image(file_of(Image.fromarray(rgba), "PNG"), "x")
+    assert (rgb[:, :32] == 255).all()
+    np.testing.assert_array_equal(rgb[:, 32:], picture[:, 32:])
+    palette = Image.fromarray(picture).quantize(8)
+    transparent = palette.getpixel((0, 0))
+    for format_name in ("GIF", "PNG"):
+        data = file_of(palette, format_name, transparency=transparent)
+        assert decode_image(data, "x")[0, 0].tolist() == [255, 255, 255]
+
+
+def test_palette_with_transparency_in_bytes_reads_without_a_warning(picture: np.ndarray) -> None:
+    palette = Image.fromarray(picture).quantize(8)
+    data = file_of(palette, "PNG", transparency=bytes([0, 128, 255]))
+    assert decode_image(data, "x").shape == picture.shape
+
+
+def test_cmyk_uses_its_profile_or_the_plain_formula(picture: np.ndarray) -> None:
+    cmyk = Image.fromarray(picture).convert("CMYK")
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for options in ({}, {"icc_profile": b"damaged" * 40}, {"icc_profile": srgb}):
+        rgb = decode_image(file_of(cmyk, "JPEG", quality=95, **options), "x")
+        assert np.abs(rgb.astype(int) - picture).mean() < 8
+
+
+@pytest.mark.parametrize("format_name", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_animated_files_give_their_first_frame(picture: np.ndarray, format_name: str) -> None:
+    frames = [Image.fromarray(picture), Image.fromarray(255 - picture)]
+    data = file_of(frames[0], format_name, save_all=True, append_images=frames[1:])
+    assert np.abs(decode_image(data, "x").astype(int) - picture).mean() < 8
+
+
+def test_multi_picture_jpeg_of_phones_reads(picture: np.ndarray) -> None:
+    frames = [Image.fromarray(picture), Image.fromarray(255 - picture)]
+    data = file_of(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert np.abs(decode_image(data, "x").astype(int) - picture).mean() < 8
+
+
+def test_the_content_decides_not_the_name(picture: np.ndarray) -> None:
+    np.testing.assert_array_equal(decode_image(encode_png(picture), "renamed.jpg"), picture)
+
+
+def test_one_pixel_and_very_long_pictures_read() -> None:
+    for shape in ((1, 1, 3), (1, 40_000, 3), (40_000, 1, 3)):
+        assert decode_image(encode_png(np.zeros(shape, np.uint8)), "x").shape == shape
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b"\x00", "not a picture"),
+        (b"hello world" * 50, "not a picture"),
+        (b"%PDF-1.7 ...", "PDF"),
+        (b"PK\x03\x04 ...", "zip"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00", "HEIC"),
+        (b"\x00\x00\x00\x18ftypavif\x00\x00", "AVIF"),
+        (b"\x00\x00\x00\x18ftypisom\x00\x00", "video"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        (b"P6 2 2 255 " + bytes(12), "not a picture"),  # a format Pillow knows and we do not offer
+    ],
+)
+def test_non_images_are_refused_with_one_line(data: bytes, says: str) -> None:
+    with pytest.raises(ImageError, match=says) as caught:
+        decode_image(data, "x.jpg")
+    assert_one_clear_line(caught.value, "x.jpg")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("kept", [0.05, 0.5, 0.9])
+def test_truncated_files_are_refused_not_shown_half_grey(suffix: str, kept: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    data = file_of(Image.fromarray(noise), FORMATS[suffix])
+    with pytest.raises(ImageError) as caught:
+        decode_image(data[: int(len(data) * kept)], f"cut.{suffix}")
+    assert_one_clear_line(caught.value, f"cut.{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(10_000, 10_000), (12_000, 9_000), (50_000, 50_000), (2**31 - 1, 2)]
+)
+def test_huge_pictures_are_refused_before_their_pixels_are_decoded(width: int, height: int) -> None:
+    start = time.perf_counter()
+    with pytest.raises(ImageError, match="at most 50 million") as caught:
+        decode_image(png_with_header(width, height), "bomb.png")
+    assert time.perf_counter() - start < 0.5
+    assert_one_clear_line(caught.value, "bomb.png")
+
+
+def test_a_claimed_size_without_the_pixels_is_refused() -> None:
+    with pytest.raises(ImageError, match="damaged or incomplete"):
+        decode_image(png_with_header(3000, 3000), "short.png")
+
+
+def test_files_over_the_byte_limit_are_refused() -> None:
+    with pytest.raises(ImageError, match="larger than 64 MiB"):
+        decode_image(bytes(images.MAX_FILE_BYTES + 1), "large.jpg")
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_thirty_two_bits_a_pixel_are_refused_with_the_reason(mode: str) -> None:
+    with pytest.raises(ImageError, match="32 bits"):
+        decode_image(file_of(Image.new(mode, (4, 4)), "TIFF"), "depth.tif")
+
+
+@pytest.mark.parametrize("name", ["a\nb\x1b[31m.jpg", "\u202egpj.exe", "\udcff.jpg", "n" * 900])
+def test_odd_names_become_one_printable_line(name: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        decode_image(b"", name)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+    str(caught.value).encode("utf-8")
+
+
+def test_paths_that_cannot_be_read_are_refused(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")  # opening it would wait for ever
+    for path, says in (
+        (tmp_path / "missing.jpg", "no such file"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "pipe.jpg", "not a regular file"),
+        (str(tmp_path / "a\x00b.jpg"), "cannot be read"),
+        (tmp_path / ("n" * 300), "cannot be read"),
+    ):
+        with pytest.raises(ImageError, match=says) as caught:
+            read_image(path)
+        assert str(caught.value).isprintable()
+
+
+def test_a_file_with_an_odd_name_reads(tmp_path, picture: np.ndarray) -> None:
+    path = tmp_path / "ü 写真\n🙂.png"
+    path.write_bytes(encode_png(picture))
+    np.testing.assert_array_equal(read_image(path), picture)
+
+
+# --- manners ------------------------------------------------------------------------------------
+
+
+def test_pillow_keeps_its_own_limits() -> None:
+    from PIL import ImageFile
+
+    assert Image.MAX_IMAGE_PIXELS == 89_478_485
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+
+
+def test_threads_decode_side_by_side(picture: np.ndarray) -> None:
+    files = [file_of(Image.fromarray(picture), name) for name in FORMATS.values()]
+    expected = [decode_image(data, "x") for data in files]
+    wrong: list[int] = []
+
+    def work() -> None:
+        for _ in range(20):
+            for number, data in enumerate(files):
+                if not np.array_equal(decode_image(data, "x"), expected[number]):
+                    wrong.append(number)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+# --- fuzz ---------------------------------------------------------------------------------------
+
+
+def seed_files() -> list[bytes]:
+    """Small files of every format, and the odd variants of some."""
+    noise = np.random.default_rng(1).integers(0, 256, (24, 32, 3), np.uint8)
+    smooth = np.kron(noise[::8, ::8], np.ones((8, 8, 1), np.uint8))
+    image, other = Image.fromarray(smooth), Image.fromarray(noise)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    both = {"save_all": True, "append_images": [other]}
+    return [
+        *(file_of(image, name) for name in FORMATS.values()),
+        file_of(image, "JPEG", progressive=True, exif=exif),
+        file_of(image.convert("CMYK"), "JPEG"),
+        file_of(image.convert("RGBA"), "PNG"),
+        file_of(Image.fromarray(noise[..., 0].astype(np.uint16) * 256), "PNG"),
+        file_of(image, "WEBP", lossless=True),
+        file_of(image, "TIFF", compression="tiff_lzw", exif=exif),
+        file_of(image, "TIFF", compression="jpeg"),
+        *(file_of(image, name, **both) for name in ("GIF", "WEBP", "PNG", "TIFF", "MPO")),
+        file_of(image.quantize(16), "BMP"),
+    ]
+
+
+def mutated(rng: random.Random, files: list[bytes]) -> bytes:
+    """One file damaged in one of the ways that disks, networks and enemies have."""
+    data = bytearray(rng.choice(files))
+    kind = rng.randrange(6)
+    if kind == 0:  # bit flips anywhere
+        for _ in range(rng.randint(1, 20)):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    elif kind == 1:  # extreme bytes in the header, where sizes and counts are
+        for _ in range(rng.randint(1, 6)):
+            data[rng.randrange(min(len(data), 64))] = rng.choice((0, 1, 127, 128, 255))
+    elif kind == 2:  # cut
+        del data[rng.randrange(len(data)) :]
+    elif kind == 3:  # a block inserted
+        at = rng.randrange(len(data))
+        data[at:at] = rng.randbytes(rng.randint(1, 64))
+    elif kind == 4:  # the head of one format on the body of another
+        at = rng.randint(4, 64)
+        data[:at] = rng.choice(files)[:at]
+    else:  # a block removed or repeated
+        at, length = rng.randrange(len(data)), rng.randint(1, 64)
+        data[at : at + length] = data[at : at + length] * rng.choice((0, 2, 50))
+    return bytes(data)
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about damaged metadata, and may
+def test_fuzz_3000_damaged_files_give_a_picture_or_an_image_error() -> None:
+    rng, files = random.Random(20), seed_files()
+    pictures, slowest_s = 0, 0.0
+    peak_before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(3000):
+        data = mutated(rng, files)
+        start = time.perf_counter()
+        try:
+            rgb = decode_image(data, f"fuzz {number}")
+        except ImageError as error:
+            assert_one_clear_line(error, f"fuzz {number}")
+        else:
+            pictures += 1
+            assert rgb.dtype == np.uint8 and rgb.ndim == 3 and rgb.shape[2] == 3
+            assert 0 < rgb.shape[0] * rgb.shape[1] <= images.MAX_PIXELS
+        slowest_s = max(slowest_s, time.perf_counter() - start)
+    assert pictures > 300, "damage must not be so heavy that decoders are never reached"
+    assert slowest_s < 5
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert peak_kib - peak_before_kib < 1_000_000, "at most a few times the largest picture"
+
+
+def test_warnings_as_errors_still_give_only_image_errors() -> None:
+    rng, files = random.Random(21), seed_files()
+    for number in range(300):  # under pytest's filterwarnings = error
+        try:
+            decode_image(mutated(rng, files), f"fuzz {number}")
+        except ImageError as error:
+            assert_one_clear_line(error, f"fuzz {number}")
