@@ -153,11 +153,11 @@ def draw_mask(
         return DrawnFace(image_rgb.copy(), worn.label, worn, style, coverage)
     layer = render(sheets, pixels, frame, window)
     if curves:  # they hang behind the mask
-        layer += draw_loops(curves, rng, frame, window) * (1 - layer[..., 3:])
+        layer += draw_loops(curves, rng, frame, window, behind=layer[..., 3])
     drawn, alpha = blend(image_rgb, layer, window, scene, rng)
     rows = slice(window.top_px, window.top_px + window.height_px)
     columns = slice(window.left_px, window.left_px + window.width_px)
-    coverage[rows, columns] = np.minimum(alpha, 1)
+    coverage[rows, columns] = alpha
     return DrawnFace(drawn, worn.label, worn, style, coverage)
 
 

@@ -55,7 +55,7 @@ def read_scene(image_rgb: np.ndarray, frame: HeadFrame, rng: np.random.Generator
     else:
         skin = small[8:16, 8:16].mean((0, 1))
     skin_level = float(skin @ _LUMINANCE)
-    gray = small @ _LUMINANCE
+    gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     mean_gray = max(float(gray.mean()), 0.02)
     cast = small.mean((0, 1)) / mean_gray
     chroma = float(np.abs(small - gray[..., None] * cast).mean()) / mean_gray
@@ -91,12 +91,15 @@ def lit_sheet(
     gain /= scene.ambient + (1 - scene.ambient) * scene.direction[2]  # the picture's own level
     height, width = albedo.shape[:2]
     gain = cv2.resize(gain.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    texture = np.empty((height, width, 4), np.float32)
-    np.multiply(albedo, gain[..., None], out=texture[..., :3])
-    texture[..., 3] = 1
-    if alpha is not None:
-        texture *= alpha[..., None]
-    return Sheet(points, texture, two_sided)
+    if alpha is None:
+        alpha = np.ones((height, width), np.float32)
+    shaded = times(albedo.astype(np.float32, copy=False), gain * alpha)
+    return Sheet(points, cv2.merge((*cv2.split(shaded), alpha)), two_sided)
+
+
+def times(color: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Colours (h, w, 3) times one gain (h, w) for all channels, both float32."""
+    return cv2.multiply(color, cv2.merge((gain, gain, gain)))
 
 
 def sharpness_blur_px(gray: np.ndarray) -> float:
@@ -125,60 +128,61 @@ def blend(
     """
     rows = slice(window.top_px, window.top_px + window.height_px)
     columns = slice(window.left_px, window.left_px + window.width_px)
-    under = image_rgb[rows, columns].astype(np.float32) * np.float32(1 / 255)
+    under = image_rgb[rows, columns] * np.float32(1 / 255)
     gray = cv2.cvtColor(under, cv2.COLOR_RGB2GRAY)
     blur_px = sharpness_blur_px(gray) * rng.uniform(0.6, 1.15)
     if blur_px > 0.3:
         layer = cv2.GaussianBlur(layer, (0, 0), blur_px)
-    color, alpha = np.ascontiguousarray(layer[..., :3]), layer[..., 3:]
-    color = _tinted(color, scene, rng) * (scene.level * _local_light(gray, alpha[..., 0], rng))
-    grain = _grain(gray, rng)
-    if grain > 0:
-        color = color + alpha * grain * rng.standard_normal((*gray.shape, 1), np.float32)
-    shadow = _shadow(layer[..., 3], rng)
+    alpha = np.minimum(layer[..., 3], 1)
+    color = times(cv2.transform(layer, _tint(scene, rng)), _local_light(gray, alpha, rng))
+    grain = _grain(gray, rng) * alpha * rng.standard_normal(gray.shape, np.float32)
     bare = 1 - alpha
-    mixed = under * (bare * (1 - shadow * bare)) + color
+    kept = bare * (1 - _shadow(alpha, rng) * bare)
+    mixed = times(under, kept) + color + cv2.merge((grain, grain, grain))
     if rng.random() < 0.35:
-        mixed = _as_jpeg(mixed, int(rng.integers(45, 92)))
-        weight = np.clip(alpha * 4, 0, 1)
-        mixed = mixed * weight + under * (1 - weight)
+        jpeg = _as_jpeg(mixed, int(rng.integers(45, 92)))
+        mixed = under + times(jpeg - under, np.minimum(alpha * 4, 1))
     result = image_rgb.copy()
-    result[rows, columns] = np.clip(mixed * 255 + 0.5, 0, 255).astype(np.uint8)
-    return result, alpha[..., 0]
+    result[rows, columns] = cv2.convertScaleAbs(np.maximum(mixed, 0), alpha=255)
+    return result, alpha
 
 
 def _shadow(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What the drawn thing takes from the light around it, mostly below: float32 (h, w, 1)."""
+    """What the drawn thing takes from the light around it, mostly below: float32 (h, w)."""
     reach = max(2, round(alpha.shape[1] * rng.uniform(0.03, 0.1)))
     lift = int(rng.integers(0, 1 + reach // 2))  # the anchor moves the shadow down
     size, anchor = (2 * reach + 1, 2 * reach + 1), (reach, min(2 * reach, reach + lift))
     spread = cv2.blur(alpha, size, anchor=anchor, borderType=cv2.BORDER_REPLICATE)
-    return spread[..., None] * np.float32(rng.uniform(0.0, 0.35))
+    return spread * np.float32(rng.uniform(0.0, 0.35))
 
 
-def _tinted(color: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Colour as the picture's colours are: grey in a grey picture, brown in a sepia one."""
-    kept = np.float32(scene.saturation * rng.uniform(0.8, 1.0))
-    gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY)[..., None]
+def _tint(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """Matrix (3, 4) from drawn colour and alpha to colour as this picture shows it.
+
+    As bright as the light is; grey in a grey picture, brown in a sepia one.
+    """
+    kept = scene.saturation * rng.uniform(0.8, 1.0)
     strength = 1 - scene.saturation * rng.uniform(0.5, 1.0)  # ordinary scenes tint little
-    cast = (1 + strength * (scene.cast_rgb - 1)).astype(np.float32)
-    return (gray + (color - gray) * kept) * cast
+    cast = 1 + strength * (scene.cast_rgb - 1)
+    matrix = np.zeros((3, 4), np.float32)
+    matrix[:, :3] = scene.level * cast[:, None] * (kept * np.eye(3) + (1 - kept) * _LUMINANCE)
+    return matrix
 
 
 def _local_light(gray: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How the light varies over the window: gain float32 (h, w, 1) around 1 where covered."""
+    """How the light varies over the window: gain float32 (h, w), about 1 where covered."""
     coarse = cv2.resize(gray, (5, 5), interpolation=cv2.INTER_AREA)
     smooth = cv2.resize(coarse, gray.shape[::-1], interpolation=cv2.INTER_CUBIC)
     mean = float((smooth * alpha).sum() / max(float(alpha.sum()), 1e-3))
-    gain = np.clip(smooth / max(mean, 0.02), 0.4, 1.8) ** np.float32(rng.uniform(0.25, 0.75))
-    return gain[..., None]
+    gain = np.clip(smooth * np.float32(1 / max(mean, 0.02)), 0.4, 1.8)
+    return cv2.pow(gain, rng.uniform(0.25, 0.75))
 
 
 def _grain(gray: np.ndarray, rng: np.random.Generator) -> float:
     """Standard deviation of the picture's noise: the quiet part of its fine detail."""
     fine = np.abs(gray[1:, 1:] - gray[:-1, 1:] - gray[1:, :-1] + gray[:-1, :-1])[::3, ::3]
     quiet = float(np.sort(fine, axis=None)[int(0.4 * fine.size)])
-    return float(np.clip(quiet * rng.uniform(0.3, 0.9), 0, 0.05))
+    return min(quiet * rng.uniform(0.3, 0.9), 0.05)
 
 
 def _as_jpeg(rgb: np.ndarray, quality: int) -> np.ndarray:

@@ -98,13 +98,26 @@ def render(
     front_most = cv2.dilate(numbers, np.ones((fine, fine), np.uint8), anchor=(0, 0))
     in_front = front_most[::fine, ::fine].astype(np.intp)
     table = np.concatenate((np.zeros((1, 6), np.float32), np.concatenate(maps)[order]))
-    per_pixel = table.take(in_front, axis=0)  # (h, w, 6)
-    x = np.arange(size[0], dtype=np.float32) + window.left_px
-    y = np.arange(size[1], dtype=np.float32)[:, None] + window.top_px
-    u = per_pixel[..., 0] * x + per_pixel[..., 1] * y + per_pixel[..., 2]
-    v = per_pixel[..., 3] * x + per_pixel[..., 4] * y + per_pixel[..., 5]
-    drawn = cv2.remap(atlas, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return drawn * covered[..., None]
+    drawn = np.zeros((*in_front.shape, 4), np.float32)
+    left, top, width, height = cv2.boundingRect((in_front > 0).view(np.uint8))
+    inner = (slice(top, top + height), slice(left, left + width))
+    if width and height:
+        corner_px = (window.left_px + left, window.top_px + top)
+        looked_up = _look_up(atlas, table, in_front[inner], corner_px)
+        drawn[inner] = cv2.multiply(looked_up, cv2.merge((covered[inner],) * 4))
+    return drawn
+
+
+def _look_up(
+    atlas: np.ndarray, table: np.ndarray, quad: np.ndarray, corner_px: tuple[int, int]
+) -> np.ndarray:
+    """Colours (h, w, 4) of pixels of which ``quad`` (h, w) tells the row of ``table``."""
+    affine = table.take(quad, axis=0)  # (h, w, 6)
+    x = np.arange(quad.shape[1], dtype=np.float32) + corner_px[0]
+    y = np.arange(quad.shape[0], dtype=np.float32)[:, None] + corner_px[1]
+    u = affine[..., 0] * x + affine[..., 1] * y + affine[..., 2]
+    v = affine[..., 3] * x + affine[..., 4] * y + affine[..., 5]
+    return cv2.remap(atlas, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _atlas(sheets: list[Sheet]) -> tuple[np.ndarray, list[int]]:

@@ -120,9 +120,13 @@ def loop_curves(
 
 
 def draw_loops(
-    curves: list[np.ndarray], rng: np.random.Generator, frame: HeadFrame, window: Window
+    curves: list[np.ndarray],
+    rng: np.random.Generator,
+    frame: HeadFrame,
+    window: Window,
+    behind: np.ndarray,
 ) -> np.ndarray:
-    """The loops as premultiplied colour and alpha, float32 (h, w, 4)."""
+    """The loops ``behind`` an alpha (h, w): premultiplied colour and alpha, float32 (h, w, 4)."""
     tone = rng.uniform(0.6, 0.95) if rng.random() < 0.75 else rng.uniform(0.05, 0.3)
     fine = window.supersample
     width = max(1, round(rng.uniform(0.025, 0.07) * frame.scale_px * fine))
@@ -131,4 +135,6 @@ def draw_loops(
     cv2.polylines(ink, fixed, False, 255, width, cv2.LINE_8, 4)
     size = (window.width_px, window.height_px)
     alpha = cv2.resize(ink, size, interpolation=cv2.INTER_AREA) * np.float32(1 / 255)
-    return alpha[..., None] * np.array((tone, tone, tone, 1), np.float32)
+    alpha *= 1 - behind
+    gray = alpha * np.float32(tone)
+    return cv2.merge((gray, gray, gray, alpha))
