@@ -12,20 +12,11 @@ import pytest
 
 from core.datasets import FaceSample, Reading, Skipped, read_dataset
 from core.faces import MASK_CLASSES, FaceBox, HeadPose, MaskLabel
-from core.head_pose import rotation_from_euler
 from core.images import encode_png
+from core.runtime import BatchPrediction
 from trainer.crop_views import face_rng, jittered_square
 from trainer.evaluate import Evaluation, EvaluationError, evaluate
 from trainer.face_results import BATCH_SIZE, predict_faces
-
-
-@dataclass
-class Answers:
-    mask_probabilities: np.ndarray | None = None
-    rotation: np.ndarray | None = None
-    yaw_deg: np.ndarray | None = None
-    pitch_deg: np.ndarray | None = None
-    roll_deg: np.ndarray | None = None
 
 
 @dataclass
@@ -39,23 +30,19 @@ class Oracle:
     answers_mask: bool = True
     yaw_error_deg: float = 0.0
 
-    def predict_batch(self, crops: np.ndarray) -> Answers:
-        assert crops.dtype == np.uint8
-        assert crops.shape[1:] == (self.input_px, self.input_px, 3)
-        assert len(crops) <= BATCH_SIZE
-        red, green, blue = crops[:, 8, 8].T.astype(float)
-        answers = Answers()
-        if self.answers_pose:
-            answers.yaw_deg = red - 128 + self.yaw_error_deg
-            answers.pitch_deg = green - 128
-            answers.roll_deg = np.zeros(len(crops))
-            answers.rotation = rotation_from_euler(
-                answers.yaw_deg, answers.pitch_deg, answers.roll_deg
-            )
-        if self.answers_mask:
-            answers.mask_probabilities = np.full((len(crops), 3), 0.05)
-            answers.mask_probabilities[np.arange(len(crops)), blue.astype(int)] = 0.9
-        return answers
+    def predict_batch(self, crops_rgb: np.ndarray) -> BatchPrediction:
+        assert crops_rgb.dtype == np.uint8
+        assert crops_rgb.shape[1:] == (self.input_px, self.input_px, 3)
+        assert len(crops_rgb) <= BATCH_SIZE
+        red, green, blue = crops_rgb[:, 8, 8].T.astype(np.float32)
+        angles_deg = np.stack([red - 128 + self.yaw_error_deg, green - 128, 0 * red], axis=1)
+        masks = np.full((len(crops_rgb), 3), 0.05)
+        masks[np.arange(len(crops_rgb)), blue.astype(int)] = 0.9
+        return BatchPrediction(
+            mask_probabilities=masks if self.answers_mask else None,
+            angles_deg=angles_deg if self.answers_pose else None,
+            pose_probabilities=None,
+        )
 
 
 def plant(folder: Path, name: str, yaw_deg: int, pitch_deg: int, label: MaskLabel) -> Path:

@@ -13,9 +13,9 @@ from core.datasets import FaceSample, Reading, Skipped
 from core.datasets.aflw2000 import BEYOND_RANGE, MAX_ANGLE_DEG
 from core.intervals import Interval, compare_means, proportion_interval
 from core.metrics import MaskMetrics, PoseMetrics, mask_metrics, pose_metrics
+from core.predictor import Predictor
 from trainer.crop_views import CropView, jittered_view, masked_view
 from trainer.face_results import (
-    CropPredictor,
     FaceResult,
     MaskColumns,
     PoseColumns,
@@ -96,7 +96,7 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: CropPredictor,
+    predictor: Predictor,
     reading: Reading,
     kind: str,
     *,
@@ -169,9 +169,7 @@ def _by_source(mask: MaskColumns) -> dict[str, SourceMetrics]:
     return metrics
 
 
-def _disturbed(
-    predictor: CropPredictor, plain: PoseColumns, view: CropView
-) -> DisturbedPose | None:
+def _disturbed(predictor: Predictor, plain: PoseColumns, view: CropView) -> DisturbedPose | None:
     """The pose measured again on the faces of ``plain``, seen through ``view``."""
     results, _ = predict_faces(predictor, plain.samples, view)
     disturbed = pose_columns(results)
@@ -196,7 +194,7 @@ def _face_mae_deg(pose: PoseColumns) -> np.ndarray:
 
 def _nothing_measured(
     kind: str,
-    predictor: CropPredictor,
+    predictor: Predictor,
     results: Sequence[FaceResult],
     excluded: Sequence[Skipped],
 ) -> str:

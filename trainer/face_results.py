@@ -6,39 +6,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from core.datasets import FaceSample, Skipped
 from core.faces import MASK_CLASSES, HeadPose
-from core.head_pose import head_pose
+from core.head_pose import head_pose, rotation_from_euler
 from core.images import ImageError
+from core.predictor import Predictor
 from trainer.crop_views import CropView, UndrawableError, plain_view, true_rotation
 
 BATCH_SIZE = 64
 DECODE_THREADS = 2
-
-
-class CropPredictions(Protocol):
-    """What a model says about a batch of crops; the arrays of a task it lacks are None."""
-
-    mask_probabilities: np.ndarray | None  # (B, 3) in the order of MASK_CLASSES
-    rotation: np.ndarray | None  # (B, 3, 3)
-    yaw_deg: np.ndarray | None  # (B,), as pitch_deg and roll_deg
-    pitch_deg: np.ndarray | None
-    roll_deg: np.ndarray | None
-
-
-class CropPredictor(Protocol):
-    """The part of ``core.predictor.Predictor`` that measuring needs."""
-
-    model_id: str
-    crop_factor: float
-    input_px: int
-
-    def predict_batch(self, crops: np.ndarray, /) -> CropPredictions: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,7 +28,6 @@ class FaceResult:
 
     sample: FaceSample
     pose: HeadPose | None
-    rotation: np.ndarray | None  # (3, 3)
     mask_probabilities: np.ndarray | None  # (3,)
 
     def row(self) -> dict[str, Any]:
@@ -84,19 +64,19 @@ def pose_columns(results: Sequence[FaceResult]) -> PoseColumns | None:
     rows = []
     for result in results:
         true, pose = result.sample.pose, result.pose
-        if true is not None and pose is not None and result.rotation is not None:
-            angles = angles_deg(true), angles_deg(pose)
-            rotations = true_rotation(result.sample, true), result.rotation
-            rows.append((*angles, *rotations, result.sample))
+        if true is not None and pose is not None:
+            rotation = true_rotation(result.sample, true)
+            rows.append((result.sample, angles_deg(true), angles_deg(pose), rotation))
     if not rows:
         return None
-    true_deg, predicted_deg, true, predicted, samples = zip(*rows, strict=True)
+    samples, true_deg, predicted, rotations = zip(*rows, strict=True)
+    predicted_deg = np.stack(predicted)
     return PoseColumns(
         samples=samples,
         true_deg=np.stack(true_deg),
-        predicted_deg=np.stack(predicted_deg),
-        true_rotation=np.stack(true),
-        predicted_rotation=np.stack(predicted),
+        predicted_deg=predicted_deg,
+        true_rotation=np.stack(rotations),
+        predicted_rotation=rotation_from_euler(*predicted_deg.T),
     )
 
 
@@ -128,7 +108,7 @@ def angles_deg(pose: HeadPose) -> np.ndarray:
 
 
 def predict_faces(
-    predictor: CropPredictor, samples: Sequence[FaceSample], view: CropView = plain_view
+    predictor: Predictor, samples: Sequence[FaceSample], view: CropView = plain_view
 ) -> tuple[list[FaceResult], list[Skipped]]:
     """The model's answer to each sample, in their order, and the samples that cannot be shown."""
 
@@ -176,25 +156,17 @@ def _prefetched(
 
 
 def _predict_batch(
-    predictor: CropPredictor, shown: Sequence[tuple[FaceSample, np.ndarray]]
+    predictor: Predictor, shown: Sequence[tuple[FaceSample, np.ndarray]]
 ) -> list[FaceResult]:
     if not shown:
         return []
     answer = predictor.predict_batch(np.stack([crop for _, crop in shown]))
+    angles, masks = answer.angles_deg, answer.mask_probabilities
     return [
         FaceResult(
             sample=sample,
-            pose=_pose_at(answer, index),
-            rotation=None if answer.rotation is None else answer.rotation[index],
-            mask_probabilities=(
-                None if answer.mask_probabilities is None else answer.mask_probabilities[index]
-            ),
+            pose=None if angles is None else head_pose(*angles[index]),
+            mask_probabilities=None if masks is None else masks[index],
         )
         for index, (sample, _) in enumerate(shown)
     ]
-
-
-def _pose_at(answer: CropPredictions, index: int) -> HeadPose | None:
-    if answer.yaw_deg is None or answer.pitch_deg is None or answer.roll_deg is None:
-        return None
-    return head_pose(answer.yaw_deg[index], answer.pitch_deg[index], answer.roll_deg[index])
