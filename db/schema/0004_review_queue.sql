@@ -26,11 +26,19 @@ CREATE TABLE face_states (
     label_error REAL,                     -- 0 … 1, how much the student doubts the label
     label_error_reason TEXT
 ) STRICT;
-CREATE INDEX face_states_by_entropy ON face_states (is_labelled, entropy DESC);
-CREATE INDEX face_states_by_disagreement ON face_states (is_labelled, disagreement DESC);
-CREATE INDEX face_states_by_label_error ON face_states (is_labelled, label_error DESC);
-CREATE INDEX face_states_by_chance ON face_states (is_labelled, random_key);
-CREATE INDEX face_states_by_age ON face_states (is_labelled, mask_label);
+-- The orders of the queue. The columns after the order let a filter pass faces over without
+-- reading their rows.
+CREATE INDEX face_states_by_entropy ON face_states
+    (is_labelled, entropy, face_id, mask_label, predicted_label, source_id, confidence);
+CREATE INDEX face_states_by_disagreement ON face_states
+    (is_labelled, disagreement, face_id, mask_label, predicted_label, source_id, confidence);
+CREATE INDEX face_states_by_label_error ON face_states
+    (is_labelled, label_error, face_id, mask_label, predicted_label, source_id, confidence)
+    WHERE label_error IS NOT NULL;
+CREATE INDEX face_states_by_chance ON face_states
+    (is_labelled, random_key, face_id, mask_label, predicted_label, source_id, confidence);
+CREATE INDEX face_states_by_age ON face_states
+    (is_labelled, face_id, mask_label, predicted_label, source_id, confidence);
 CREATE INDEX face_states_by_event ON face_states (event_id) WHERE event_id IS NOT NULL;
 
 -- A face that somebody has on the screen. Others are not given it before the time is over.

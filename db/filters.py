@@ -1,0 +1,172 @@
+"""Which faces: a filter that a page, a link and a saved queue share, and its SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from core.faces import MaskLabel
+from db.database import placeholders
+
+Range = tuple[float, float]
+Status = Literal["unlabelled", "labelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceFilter:
+    """Conditions that all must hold; what is not given does not matter. Ranges include both ends.
+
+    Predictions are those of the student that serves, or of ``model``, or of the models of ``run``.
+    """
+
+    status: Status | None = None  # labelled: a mask label, or "not a face"
+    labels: tuple[MaskLabel, ...] = ()
+    rejected: bool | None = None
+    annotator: str | None = None
+    annotated_from: str | None = None  # ISO 8601, a date is enough
+    annotated_before: str | None = None
+    source: str | None = None
+    split: str | None = None
+    flagged: bool | None = None
+    disputed: bool | None = None  # a reviewer contradicts the label
+    predicted: tuple[MaskLabel, ...] = ()
+    confidence: Range | None = None
+    yaw_deg: Range | None = None
+    pitch_deg: Range | None = None
+    roll_deg: Range | None = None
+    model: str | None = None
+    run: int | None = None
+    wrong: bool | None = None  # the student contradicts the label
+    disagreement: Range | None = None
+    label_error: Range | None = None
+    name: str | None = None  # part of the picture's name
+    face_ids: tuple[int, ...] = ()
+
+    def to_json(self) -> str:
+        """As a link or a saved queue holds it; only what is given."""
+        given = {key: value for key, value in asdict(self).items() if value not in (None, ())}
+        return json.dumps(given, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> FaceFilter:
+        """The filter of ``to_json``; ValueError names a condition that does not exist."""
+        given = json.loads(text)
+        unknown = set(given) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"no filter is called {min(unknown)!r}; there are: {_names(cls)}")
+        given = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+        }
+        for key in ("labels", "predicted"):
+            if key in given:
+                given[key] = tuple(MaskLabel(label) for label in given[key])
+        return cls(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A piece of SQL over ``face_states s``, and its values."""
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
+def where(filter: FaceFilter, *, walking: bool) -> Condition:
+    """All conditions joined; ``1`` where there are none.
+
+    ``walking``: the query goes along an order and stops early, so predictions of another model
+    are looked up face by face; else they are gathered first, which is faster for them all.
+    """
+    found = [
+        make(getattr(filter, name))
+        for name, make in _CONDITIONS.items()
+        if getattr(filter, name) not in (None, ())
+    ]
+    found += _of_predictions(filter, walking)
+    return Condition(
+        " AND ".join(condition.sql for condition in found) or "1",
+        tuple(value for condition in found for value in condition.values),
+    )
+
+
+def _of_predictions(filter: FaceFilter, walking: bool) -> list[Condition]:
+    """On what the serving student says (in ``face_states``), or another model (``predictions``)."""
+    by_other = filter.model is not None or filter.run is not None
+    row, label = ("p", "mask_label") if by_other else ("s", "predicted_label")
+    found = [_one_of(f"{row}.{label}", filter.predicted)] if filter.predicted else []
+    for name in ("confidence", "yaw_deg", "pitch_deg", "roll_deg"):
+        limits = getattr(filter, name)
+        if limits:
+            found.append(_between(f"{row}.{name}")(limits))
+    if not by_other:
+        return found
+    sql, values = "SELECT p.face_id FROM predictions p WHERE 1", tuple[Any, ...]()
+    if filter.model is not None:
+        sql += " AND p.model_id = (SELECT id FROM models WHERE name = ?)"
+        values += (filter.model,)
+    if filter.run is not None:
+        sql += " AND p.model_id IN (SELECT id FROM models WHERE run_id = ?)"
+        values += (filter.run,)
+    for condition in found:
+        sql += f" AND {condition.sql}"
+        values += condition.values
+    if walking:
+        return [Condition(f"EXISTS ({sql} AND p.face_id = s.face_id)", values)]
+    return [Condition(f"s.face_id IN ({sql})", values)]
+
+
+def _one_of(column: str, values: tuple[Any, ...]) -> Condition:
+    return Condition(f"{column} IN ({placeholders(len(values))})", tuple(map(_plain, values)))
+
+
+def _between(column: str) -> Callable[[Range], Condition]:
+    return lambda limits: Condition(f"{column} BETWEEN ? AND ?", tuple(limits))
+
+
+def _exists(sql: str) -> Callable[[bool], Condition]:
+    return lambda wanted: Condition(f"{'' if wanted else 'NOT '}EXISTS ({sql})")
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, MaskLabel) else value
+
+
+def _names(cls: type[FaceFilter]) -> str:
+    return ", ".join(field.name for field in fields(cls))
+
+
+_CONDITIONS: Mapping[str, Callable[[Any], Condition]] = {
+    "status": lambda status: Condition("s.is_labelled = ?", (int(status == "labelled"),)),
+    "labels": lambda labels: _one_of("s.mask_label", labels),
+    "rejected": lambda wanted: Condition(
+        f"(s.is_labelled AND s.mask_label IS NULL) = {int(wanted)}"
+    ),
+    "source": lambda name: Condition(
+        "s.source_id = (SELECT id FROM sources WHERE name = ?)", (name,)
+    ),
+    "annotator": lambda name: Condition(
+        "s.annotator_id = (SELECT id FROM annotators WHERE name = ?)", (name,)
+    ),
+    "annotated_from": lambda time: Condition("s.annotated_at >= ?", (time,)),
+    "annotated_before": lambda time: Condition("s.annotated_at < ?", (time,)),
+    "wrong": lambda wanted: Condition(f"s.mask_label {'<>' if wanted else '='} s.predicted_label"),
+    "disagreement": _between("s.disagreement"),
+    "label_error": _between("s.label_error"),
+    "face_ids": lambda ids: _one_of("s.face_id", ids),
+    "flagged": _exists("SELECT 1 FROM flags WHERE flags.face_id = s.face_id"),
+    "disputed": _exists(
+        "SELECT 1 FROM reviews r WHERE r.event_id = s.event_id AND r.verdict = 'disagree'"
+    ),
+    "split": lambda split: Condition(
+        "EXISTS (SELECT 1 FROM faces f JOIN images i ON i.id = f.image_id"
+        " WHERE f.id = s.face_id AND i.split = ?)",
+        (split,),
+    ),
+    "name": lambda part: Condition(
+        "EXISTS (SELECT 1 FROM faces f JOIN images i ON i.id = f.image_id"
+        " WHERE f.id = s.face_id AND instr(lower(i.name), lower(?)))",
+        (part,),
+    ),
+}

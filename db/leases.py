@@ -1,0 +1,82 @@
+"""Who has which face on the screen, until when; and what an annotator skipped or flagged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlite_utils import Database
+
+from db.annotators import annotator_id
+from db.database import now, placeholders, select, write_transaction
+
+_OF = "annotator_id = (SELECT id FROM annotators WHERE name = ?)"
+
+
+def held_faces(db: Database, annotator: str) -> list[int]:
+    """The faces that this annotator holds now."""
+    sql = f"SELECT face_id FROM leases WHERE {_OF} AND expires_at > ? ORDER BY face_id"
+    return [row["face_id"] for row in select(db, sql, [annotator, now()])]
+
+
+def extend(db: Database, annotator: str, face_ids: Sequence[int], lease_s: float = 300.0) -> None:
+    """Hold on to faces for longer; those that somebody else has got meanwhile stay theirs."""
+    with write_transaction(db, durable=False):
+        db.execute(
+            f"UPDATE leases SET expires_at = ? WHERE {_OF}"
+            f" AND face_id IN ({placeholders(len(face_ids))})",
+            [_in(lease_s), annotator, *face_ids],
+        )
+
+
+def release(db: Database, annotator: str, face_ids: Sequence[int] | None = None) -> None:
+    """Give faces back (all of the annotator's, if none are named); labelling does so by itself."""
+    which = "" if face_ids is None else f" AND face_id IN ({placeholders(len(face_ids))})"
+    with write_transaction(db, durable=False):
+        db.execute(f"DELETE FROM leases WHERE {_OF}{which}", [annotator, *(face_ids or ())])
+
+
+def skip(db: Database, annotator: str, face_id: int) -> None:
+    """Leave a face to others: it does not come back to this annotator's queues."""
+    with write_transaction(db):
+        who = annotator_id(db, annotator)
+        db.execute("INSERT OR IGNORE INTO skips VALUES (?, ?, ?)", [who, face_id, now()])
+        db.execute("DELETE FROM leases WHERE face_id = ? AND annotator_id = ?", [face_id, who])
+
+
+def unskip(db: Database, annotator: str, face_id: int) -> None:
+    with write_transaction(db):
+        db.execute(f"DELETE FROM skips WHERE {_OF} AND face_id = ?", [annotator, face_id])
+
+
+def flag(db: Database, annotator: str, face_id: int, note: str | None = None) -> None:
+    """Mark a face for a talk about it."""
+    with write_transaction(db):
+        db.execute(
+            "INSERT INTO flags VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (face_id, annotator_id) DO UPDATE SET note = excluded.note",
+            [face_id, annotator_id(db, annotator), note, now()],
+        )
+
+
+def unflag(db: Database, face_id: int) -> None:
+    """Take all flags off a face."""
+    with write_transaction(db):
+        db.execute("DELETE FROM flags WHERE face_id = ?", [face_id])
+
+
+def drop_expired(db: Database) -> None:
+    """Free the faces whose time is over."""
+    db.execute("DELETE FROM leases WHERE expires_at <= ?", [now()])
+
+
+def lease(db: Database, who: int, face_ids: Sequence[int], lease_s: float) -> None:
+    """Hold free faces for an annotator (within a transaction that found them free)."""
+    until = _in(lease_s)
+    db.conn.executemany(
+        "INSERT INTO leases VALUES (?, ?, ?)", [(face_id, who, until) for face_id in face_ids]
+    )
+
+
+def _in(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")

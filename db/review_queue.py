@@ -1,0 +1,177 @@
+"""The next faces to look at: in an order, through a filter, and each on one screen only.
+
+An order is the walk along one index of ``face_states``, from its interesting end. Orders by a score
+(``disagreement``, ``entropy``, ``label_error``) leave out the faces that have none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from sqlite_utils import Database
+
+from db.annotators import annotator_id
+from db.database import write_transaction
+from db.filters import Condition, FaceFilter, Status, where
+from db.leases import drop_expired, lease
+from db.queue_items import QueueItem, items_of
+
+Order = Literal["disagreement", "entropy", "label_error", "newest", "random"]
+
+
+class _Walk(NamedTuple):
+    column: str
+    along: str  # the index
+    descending: bool
+
+
+_WALKS: dict[Order, _Walk] = {
+    "disagreement": _Walk("disagreement", "face_states_by_disagreement", True),
+    "entropy": _Walk("entropy", "face_states_by_entropy", True),
+    "label_error": _Walk("label_error", "face_states_by_label_error", True),
+    "newest": _Walk("face_id", "face_states_by_age", True),
+    "random": _Walk("random_key", "face_states_by_chance", False),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueQuery:
+    """What to review, in which order. ``second_opinion``: labels of others, to judge anew."""
+
+    order: Order = "disagreement"
+    filter: FaceFilter = field(default_factory=lambda: FaceFilter(status="unlabelled"))
+    second_opinion: bool = False
+    skipped_too: bool = False
+
+    def to_json(self) -> str:
+        """As a link or a saved queue holds it."""
+        return json.dumps(
+            {
+                "order": self.order,
+                "filter": json.loads(self.filter.to_json()),
+                "second_opinion": self.second_opinion,
+                "skipped_too": self.skipped_too,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> QueueQuery:
+        """The query of ``to_json``; ValueError says what it does not understand."""
+        given = json.loads(text)
+        if given.get("order", "disagreement") not in _WALKS:
+            raise ValueError(
+                f"no order is called {given['order']!r}; there are {', '.join(_WALKS)}"
+            )
+        return cls(**{**given, "filter": FaceFilter.from_json(json.dumps(given.get("filter", {})))})
+
+
+class Cursor(NamedTuple):
+    """The place in an order after which the next page begins."""
+
+    value: float
+    face_id: int
+
+
+class Page(NamedTuple):
+    """Some items, and where the next page begins; ``after`` is None at the end."""
+
+    items: list[QueueItem]
+    after: Cursor | None
+
+
+def take(
+    db: Database, query: QueueQuery, *, annotator: str, count: int = 20, lease_s: float = 300.0
+) -> list[QueueItem]:
+    """The next faces for this annotator, kept from all others until labelled, skipped or expired.
+
+    Faces that anybody holds are passed over, the annotator's own too: a page that is loaded anew
+    asks ``held_faces`` first.
+    """
+    with write_transaction(db, durable=False):
+        who = annotator_id(db, annotator)
+        drop_expired(db)
+        found = _walk(db, query, count, None, _for_annotator(query, who))
+        lease(db, who, [cursor.face_id for cursor in found], lease_s)
+    return items_of(db, [cursor.face_id for cursor in found])
+
+
+def peek(db: Database, query: QueueQuery, *, count: int = 100, after: Cursor | None = None) -> Page:
+    """A page of faces in the order of the queue, whoever holds them; for grids and tables."""
+    found = _walk(db, query, count, after)
+    items = items_of(db, [cursor.face_id for cursor in found])
+    return Page(items, found[-1] if len(found) == count else None)
+
+
+def count(db: Database, filter: FaceFilter) -> int:
+    """How many faces there are to a filter."""
+    condition = where(filter, walking=False)
+    row = db.execute(
+        f"SELECT count(*) FROM face_states s WHERE {condition.sql}", condition.values
+    ).fetchone()
+    return int(row[0])
+
+
+def _walk(
+    db: Database,
+    query: QueueQuery,
+    count: int,
+    after: Cursor | None,
+    extra: Sequence[Condition] = (),
+) -> list[Cursor]:
+    """The first faces of an order that fulfil the filter and the extra conditions."""
+    walk = _WALKS[query.order]
+    parts = [
+        _walk_sql(walk, status, query.filter, count, after, extra) for status in _statuses(query)
+    ]
+    direction = "DESC" if walk.descending else "ASC"
+    sql = " UNION ALL ".join(f"SELECT * FROM ({part.sql})" for part in parts)
+    values = [value for part in parts for value in part.values]
+    rows = db.execute(
+        f"{sql} ORDER BY value {direction}, face_id {direction} LIMIT {count:d}", values
+    )
+    return [Cursor(*row) for row in rows]
+
+
+def _walk_sql(
+    walk: _Walk,
+    status: Status,
+    filter: FaceFilter,
+    count: int,
+    after: Cursor | None,
+    extra: Sequence[Condition],
+) -> Condition:
+    """The walk among the labelled or the unlabelled faces: along its index, and only there."""
+    asked = where(replace(filter, status=None), walking=True)
+    parts = [Condition("s.is_labelled = ?", (int(status == "labelled"),)), asked, *extra]
+    parts.insert(1, Condition(f"s.{walk.column} IS NOT NULL"))
+    if after:
+        sign = "<" if walk.descending else ">"
+        parts.insert(1, Condition(f"(s.{walk.column}, s.face_id) {sign} (?, ?)", tuple(after)))
+    direction = "DESC" if walk.descending else "ASC"
+    return Condition(
+        f"SELECT s.{walk.column} AS value, s.face_id FROM face_states s INDEXED BY {walk.along}"
+        f" WHERE {' AND '.join(part.sql for part in parts)}"
+        f" ORDER BY s.{walk.column} {direction}, s.face_id {direction} LIMIT {count:d}",
+        tuple(value for part in parts for value in part.values),
+    )
+
+
+def _statuses(query: QueueQuery) -> tuple[Status, ...]:
+    if query.second_opinion or query.filter.labels or query.filter.annotator:
+        return ("labelled",)
+    return (query.filter.status,) if query.filter.status else ("unlabelled", "labelled")
+
+
+def _for_annotator(query: QueueQuery, who: int) -> list[Condition]:
+    """Not what somebody holds, what this annotator skipped, or, in second opinions, knows."""
+    found = [Condition("NOT EXISTS (SELECT 1 FROM leases l WHERE l.face_id = s.face_id)")]
+    if not query.skipped_too:
+        sql = "SELECT 1 FROM skips k WHERE k.annotator_id = ? AND k.face_id = s.face_id"
+        found.append(Condition(f"NOT EXISTS ({sql})", (who,)))
+    if query.second_opinion:
+        sql = "SELECT 1 FROM reviews r WHERE r.event_id = s.event_id AND r.reviewer_id = ?"
+        found.append(Condition(f"s.annotator_id <> ? AND NOT EXISTS ({sql})", (who, who)))
+    return found
