@@ -130,4 +130,5 @@ def _low_resolution(image_rgb: np.ndarray, rng: np.random.Generator) -> np.ndarr
 
 def _jpeg(image_rgb: np.ndarray, quality: int) -> np.ndarray:
     _, data = cv2.imencode(".jpg", image_rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)  # channel order does not matter: both ways alike
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)  # channel order does not matter: both ways alike
+    return image_rgb if decoded is None else decoded

@@ -90,14 +90,14 @@ POSE_TEACHERS: dict[str, Recipe] = {
         name="lite0",
         network="lite0-pose",
         imagenet=True,
-        epochs=4,
+        epochs=3,
         precision="fp32",  # depthwise convolutions are slower in bf16 on CPUs
         mean=LITE_MEAN,
         std=LITE_STD,
         loss=POSE_LOSS,
     ),
     "resnet18": Recipe(name="resnet18", network="resnet18-pose", epochs=8, loss=POSE_LOSS),
-    "regnetx004": Recipe(name="regnetx004", network="regnetx004-pose", epochs=8, loss=POSE_LOSS),
+    "regnetx004": Recipe(name="regnetx004", network="regnetx004-pose", epochs=6, loss=POSE_LOSS),
     "paper": replace(_PAPER, loss=PAPER_POSE_LOSS),
     "paper-res2net101": replace(
         _PAPER, name="paper-res2net101", network="res2net101-pose", loss=PAPER_POSE_LOSS
@@ -133,7 +133,7 @@ MASK_TEACHERS: dict[str, Recipe] = {
 
 STUDENTS: dict[str, Recipe] = {
     "default": Recipe(
-        name="default", network="mhpnet", epochs=9, incorrect_repeats=3, loss=STUDENT_LOSS
+        name="default", network="mhpnet", epochs=7, incorrect_repeats=3, loss=STUDENT_LOSS
     ),
     "scratch": Recipe(
         name="scratch",

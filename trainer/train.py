@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from core.checkpoint import CheckpointError, ModelCard, load_checkpoint, save_checkpoint
-from core.datasets import read_dataset
+from core.datasets import FaceSample, read_dataset
 from core.face_network import FaceNetwork, build_face_network
 from core.networks import create_network
 from trainer.face_pool import FacePool, load_pool
@@ -79,7 +79,7 @@ def train(request: TrainingRequest) -> Path:
 
 def read_pool(folders: Sequence[Path], split: str, limit: int | None, seed: int) -> FacePool:
     """All faces of one split of the folders given, each a pose-csv or mask-csv set."""
-    samples = []
+    samples: list[FaceSample] = []
     for folder in folders:
         reading = read_dataset(dataset_kind(folder), folder, split)
         logger.info("%s (%s): %s", folder.name, split, reading.report())
@@ -209,8 +209,9 @@ def request_from_arguments(
     task: str, recipe: str, *, epochs: float | None = None, seed: int | None = None, **rest: Any
 ) -> TrainingRequest:
     """A request from command-line values; None leaves the recipe's own."""
-    changes = {"epochs": epochs, "seed": seed}
-    chosen = replace(
-        find_recipe(task, recipe), **{k: v for k, v in changes.items() if v is not None}
-    )
+    chosen = find_recipe(task, recipe)
+    if epochs is not None:
+        chosen = replace(chosen, epochs=epochs)
+    if seed is not None:
+        chosen = replace(chosen, seed=seed)
     return TrainingRequest(task=task, recipe=chosen, **rest)

@@ -128,7 +128,7 @@ class ViewDataset(Dataset):
         return {
             "angles_deg": angles.astype(np.float32),
             "rotation": rotation.astype(np.float32),
-            "pose_weight": np.float32(self.pool.pose_weight[row]),
+            "pose_weight": np.asarray(self.pool.pose_weight[row], np.float32),
         }
 
     def _mask_targets(self, row: int, drawn: MaskLabel | None) -> dict[str, np.ndarray]:
@@ -137,7 +137,10 @@ class ViewDataset(Dataset):
             index, weight = MASK_CLASSES.index(drawn), 1.0
         elif self.pool.has_pose[row] and not weight:
             index, weight = UNMASKED, self.recipe.undrawn_mask_weight
-        return {"mask_index": np.int64(index), "mask_weight": np.float32(weight)}
+        return {
+            "mask_index": np.asarray(index, np.int64),
+            "mask_weight": np.asarray(weight, np.float32),
+        }
 
     def _soft_labels(
         self, soft: SoftLabelTable, row: int, view: View, drawn: bool
@@ -153,7 +156,7 @@ class ViewDataset(Dataset):
             "soft_agreement": soft.agreement[row].astype(np.float32),
             "soft_mask_logits": soft.mask_logits[row].astype(np.float32),
             # the teachers saw the face without what was drawn: only the exact label holds
-            "soft_mask_weight": np.float32(not drawn),
+            "soft_mask_weight": np.asarray(not drawn, np.float32),
         }
 
 

@@ -45,13 +45,10 @@ class Teacher(nn.Module):
         return FaceLogits(mask, yaw, pitch, roll)
 
 
-def timm_backbone(name: str, drop_path_rate: float = 0.0) -> tuple[nn.Module, int]:
+def timm_backbone(name: str) -> tuple[nn.Module, int]:
     """A timm network without its classifier, and the width of its pooled features."""
-    # not every architecture knows stochastic depth
-    options = {"drop_path_rate": drop_path_rate} if drop_path_rate else {}
-    backbone = timm.create_model(name, pretrained=False, num_classes=0, **options)
-    features: int = backbone.num_features
-    return backbone, getattr(backbone, "head_hidden_size", features) or features
+    backbone = timm.create_model(name, pretrained=False, num_classes=0)
+    return backbone, int(backbone.num_features)  # type: ignore[arg-type]
 
 
 class BottleneckTransformerBlock(nn.Module):
