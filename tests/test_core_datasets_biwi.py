@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -88,8 +89,6 @@ def test_the_crop_shows_the_head(tmp_path: Path) -> None:
     st.floats(-89, 89), st.floats(-180, 179), st.floats(-180, 179)
 )  # yaw within ±90°, or another Euler triple comes back
 def test_any_head_comes_back_as_it_was_written(yaw: float, pitch: float, roll: float) -> None:
-    from tempfile import TemporaryDirectory
-
     with TemporaryDirectory() as folder:
         write_biwi_frame(Path(folder) / "01", 3, biwi_matrix(yaw, pitch, roll), (0, 0, 900), False)
         (Path(folder) / "01" / "frame_00003_rgb.png").touch()
@@ -141,7 +140,7 @@ def test_bad_frames_are_named_and_the_others_are_read(tmp_path: Path) -> None:
     write_biwi_frame(folder, 7, FRONTAL, (0, 0, -900))
     write_biwi_frame(folder, 8, FRONTAL, (0, 0, float("nan")))
     write_biwi_frame(folder, 9, FRONTAL[:2], (0, 0, 900))
-    write_biwi_frame(folder, 10, FRONTAL, (1e300, 0, 900))
+    write_biwi_frame(folder, 10, FRONTAL, (0, 0, 13.2339))  # 1 µm before the camera
     write_biwi_frame(folder, 11, FRONTAL * np.nan, (0, 0, 900))
     reading = read_dataset("biwi", tmp_path)
     assert [sample.name for sample in reading.samples] == ["01/frame_00003_rgb.png"]

@@ -103,6 +103,13 @@ def test_the_report_counts_each_reason_and_names_the_first_entries() -> None:
     ]
 
 
+def test_a_report_is_safe_to_print_in_a_terminal() -> None:
+    skipped = Skipped("a\n\x1b[2J\u202e.jpg", "unknown label", "x" * 500)
+    lines = Reading((), (skipped,)).report().splitlines()
+    assert len(lines) == 2 and all(line.isprintable() and len(line) < 200 for line in lines)
+    assert "a\\n\\x1b[2J" in lines[1]
+
+
 def test_an_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"'coco'.*aflw2000.*folder"):
         read_dataset("coco", tmp_path)

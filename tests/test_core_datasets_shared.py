@@ -92,9 +92,9 @@ def test_aflw2000_crop_holds_all_landmarks_in_the_stated_proportion(aflw2000) ->
 
 
 def test_pose_csv_is_read_fast_and_completely(shared_data: Path) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # not the clock on the wall: other tests may run beside this one
     reading = read_dataset("pose-csv", shared_data / "pose")
-    assert time.perf_counter() - started < 10  # about 1 s on an idle core
+    assert time.process_time() - started < 5  # about 1 s
     assert (len(reading.samples), len(reading.skipped)) == (18_546, 209)
     assert Counter(sample.split for sample in reading.samples) == {"train": 17_663, "val": 883}
     rotation = np.stack([sample.rotation for sample in reading.samples])

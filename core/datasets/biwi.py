@@ -7,7 +7,7 @@ camera: x right, y down, z away. Turning y and z over gives the frame of ``core.
 its Euler angles are then those of HopeNet's evaluation: roll = −atan2(R01, R00), yaw = asin(R02),
 pitch = atan2(R12, R22) of the matrix in the file; BIWI's own yaw has the opposite sign. As in all
 published numbers the rotation stays in the depth camera's frame (not calibrated to the colour
-camera, which turns it by less than 1°).
+camera, which would turn it by about 1°).
 
 Box. BIWI has none. The head centre is brought to the colour camera by ``rgb.cal`` (its intrinsic
 matrix, and its rotation and translation from the depth camera) and projected; it lies close to

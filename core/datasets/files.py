@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from core.datasets.sample import DatasetError, ReadingBuilder, UnusableEntryError
+from core.datasets.sample import DatasetError, ReadingBuilder, UnusableEntryError, printable
 
 #: Larger label tables are not ours (19,000 rows take 8 MB).
 MAX_TABLE_BYTES = 256 * 2**20
@@ -68,7 +68,7 @@ def read_table(
 ) -> list[dict[str, str]]:
     """The rows of a CSV file with a header; a broken row is skipped and named by its number.
 
-    Raises ``DatasetError`` when the file is absent, too large, or lacks a required column.
+    Raises ``DatasetError`` when the file is absent, too large or empty, or lacks a column.
     """
     if not path.is_file():
         raise DatasetError(f"{path} is missing; expected the table of labels; check the folder")
@@ -82,7 +82,7 @@ def read_table(
         missing = [column for column in required if column not in header]
         if missing:
             raise DatasetError(
-                f"{path} has no column {', '.join(missing[:4])}; it has {', '.join(header[:6])} …; "
+                f"{path} has no column {', '.join(missing[:4])}; it has {printable(', '.join(header[:6]))} …; "
                 "use the reader that belongs to this table"
             )
         rows = []
@@ -94,11 +94,13 @@ def read_table(
             elif row:
                 detail = f"{len(row)} instead of {len(header)}"
                 builder.skip(f"row {number}", "wrong number of columns", detail)
+    if number == 1:
+        raise DatasetError(f"{path} has no rows; expected one for each face; restore the file")
     return rows
 
 
 def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
-    """The next row; [] for one that the csv module cannot parse; None at the end."""
+    """The next row; one empty field for a row that csv cannot parse; None at the end."""
     try:
         return next(reader, None)
     except csv.Error:

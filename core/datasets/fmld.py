@@ -56,7 +56,10 @@ def _read_annotation(path: Path, images: dict[str, list[Path]], builder: Reading
     file_name = annotation.findtext("filename", "").strip()
     image_path = _find_image(annotation, file_name, path, images)
     size_px = _image_size(annotation)
-    for index, face in enumerate(annotation.findall("object"), start=1):
+    faces = annotation.findall("object")
+    if not faces:
+        raise UnusableEntryError("no face in the label")
+    for index, face in enumerate(faces, start=1):
         with builder.entry(f"{file_name}#{index}"):
             builder.add(_sample(face, f"{file_name}#{index}", image_path, size_px, path))
 

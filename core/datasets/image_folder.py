@@ -36,7 +36,7 @@ def read_image_folder(root: Path, split: str | None = None) -> Reading:
     require_split(split, (name for name, _ in places if name), root)
     builder = ReadingBuilder()
     found = [
-        _read_classes(folder, name, builder)
+        _read_classes(root, folder, name, builder)
         for name, folder in places or [(None, root)]
         if split is None or name == split
     ]
@@ -53,25 +53,26 @@ def _split_folders(root: Path) -> list[str]:
     return [name for name in folder_names(root) if name.lower() in SPLIT_FOLDERS]
 
 
-def _read_classes(folder: Path, split: str | None, builder: ReadingBuilder) -> bool:
+def _read_classes(root: Path, folder: Path, split: str | None, builder: ReadingBuilder) -> bool:
     """Adds the pictures of all class folders; False when there is no such folder."""
     found = False
     for name in folder_names(folder):
         label = find_mask_label(name)
         paths = find_files(folder / name)
         if label is None:
-            builder.skip(f"{name}/", "unknown class folder", f"{len(paths):,} files")
+            place = (folder / name).relative_to(root).as_posix()
+            builder.skip(f"{place}/", "unknown class folder", f"{len(paths):,} files")
             continue
         found = True
         for path in paths:
-            _add_picture(path, folder, label, split, builder)
+            _add_picture(root, path, label, split, builder)
     return found
 
 
 def _add_picture(
-    path: Path, folder: Path, label: MaskLabel, split: str | None, builder: ReadingBuilder
+    root: Path, path: Path, label: MaskLabel, split: str | None, builder: ReadingBuilder
 ) -> None:
-    name = path.relative_to(folder).as_posix()
+    name = path.relative_to(root).as_posix()
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         builder.skip(name, "not a picture", f"ends with {path.suffix or 'nothing'}")
         return

@@ -133,6 +133,8 @@ def _rows(label: np.ndarray, layout: _Layout) -> np.ndarray:
         raise UnusableEntryError(
             "label has the wrong form", f"{label.shape} instead of (faces, {layout.column_count})"
         )
+    if len(label) == 0:
+        raise UnusableEntryError("no face in the label")
     return label.astype(float)
 
 

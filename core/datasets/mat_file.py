@@ -69,11 +69,13 @@ def _flat_variables(data: bytes) -> Iterator[bytes]:
         position += 8 + size
         if kind == _COMPRESSED:
             element = zlib.decompressobj().decompress(element[8:], room + 1)
+            if len(element) > room:
+                raise UnusableEntryError("label file is too large", "when inflated")
             kind, size = struct.unpack_from(f"{order}II", element)
-            element = element[: 8 + size]
+        if len(element) < 8 + size:
+            raise UnusableEntryError("label file is damaged", "ends too early")
+        element = element[: 8 + size]
         room -= len(element)
-        if room < 0:
-            raise UnusableEntryError("label file is too large", "when inflated")
         if kind == _MATRIX and _FlatnessCheck(element, order).is_flat():
             yield element
 

@@ -15,6 +15,14 @@ from core.images import ImageError, read_image
 
 #: Names shown per reason in a report; the rest are counted.
 NAMES_SHOWN = 3
+#: Longer names are cut in reports.
+LONGEST_NAME = 120
+
+
+def printable(text: str) -> str:
+    """Text from a label file, safe in a terminal: one line, no control characters, not endless."""
+    shown = text if text.isprintable() else ascii(text)[1:-1]
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
 
 
 class DatasetError(ValueError):
@@ -70,7 +78,7 @@ class Skipped:
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.detail})" if self.detail else self.name
+        return printable(f"{self.name} ({self.detail})" if self.detail else self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def read_300w_lp(root: Path, split: str | None = None) -> Reading:
     """All images that have a label file; the set has one split, ``train``."""
     require_folder(root, "AFW/, HELEN/, IBUG/, LFPW/ with .jpg and .mat files")
     require_split(split, ["train"], root)
-    paths = [p for p in find_files(root) if p.relative_to(root).parts[0] not in NOT_SUBSETS]
+    paths = [p for p in find_files(root) if NOT_SUBSETS.isdisjoint(p.relative_to(root).parts)]
     images = {path.with_suffix("") for path in paths if path.suffix == ".jpg"}
     labels = {path.with_suffix("") for path in paths if path.suffix == ".mat"}
     if not labels:
