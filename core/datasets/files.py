@@ -81,8 +81,9 @@ def read_table(
         header = _next_row(reader) or []
         missing = [column for column in required if column not in header]
         if missing:
+            came = printable(", ".join(header[:6])) or "nothing"
             raise DatasetError(
-                f"{path} has no column {', '.join(missing[:4])}; it has {printable(', '.join(header[:6]))} …; "
+                f"{path} has no column {', '.join(missing[:4])}; it has {came} …; "
                 "use the reader that belongs to this table"
             )
         rows = []
