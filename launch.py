@@ -13,6 +13,16 @@ from pathlib import Path
 #: What scripts see when the input was bad, as with argparse's own errors.
 EXIT_BAD_INPUT = 2
 
+#: Errors whose message is one clear line for the user: (module, class). Named rather than
+#: imported: who raised one has loaded its module, and the others are not worth waiting for.
+USER_ERRORS = (
+    ("core.checkpoint", "CheckpointError"),
+    ("core.datasets", "DatasetError"),
+    ("core.images", "ImageError"),
+    ("db.errors", "StudioError"),
+    ("trainer.evaluate", "EvaluationError"),
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
@@ -25,26 +35,22 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output left, as in ``| head``
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, ValueError) as error:
+    except Exception as error:
         if not _is_bad_input(error):
             raise
         print(_one_line(error), file=sys.stderr)
         return EXIT_BAD_INPUT
 
 
-def _is_bad_input(error: OSError | ValueError) -> bool:
+def _is_bad_input(error: Exception) -> bool:
     """Whether the error speaks to the user; anything else is our fault and keeps its traceback."""
     if isinstance(error, OSError):
         return error.filename is not None
-    from core.checkpoint import CheckpointError
-    from core.datasets import DatasetError
-    from core.images import ImageError
-    from trainer.evaluate import EvaluationError
-
-    return isinstance(error, CheckpointError | DatasetError | ImageError | EvaluationError)
+    loaded = ((sys.modules.get(module), name) for module, name in USER_ERRORS)
+    return isinstance(error, tuple(getattr(module, name) for module, name in loaded if module))
 
 
-def _one_line(error: OSError | ValueError) -> str:
+def _one_line(error: Exception) -> str:
     from ui.terminal import printable
 
     if isinstance(error, OSError):
@@ -113,9 +119,8 @@ def evaluate(args: argparse.Namespace) -> int:
 
     if args.json:
         terminal.check_writable(args.json)  # now, not after an hour of measuring
-    from core.predictor import load_predictor
-
     from core.datasets import read_dataset
+    from core.predictor import load_predictor
     from trainer import evaluate as evaluation
 
     reading = read_dataset(args.kind, args.data, args.split)
