@@ -18,10 +18,16 @@ from core.networks.teachers import (
 __all__ = ["NETWORKS", "FaceLogits", "MHPNet", "Teacher", "create_network", "parameter_count"]
 
 
-def _teacher(backbone_name: str, *, pose: bool = False, mask: bool = False) -> Teacher:
-    if backbone_name == "botnet101":
-        return Teacher(*botnet101_backbone(), pose=pose, mask=mask)
-    return Teacher(*timm_backbone(backbone_name), pose=pose, mask=mask)
+def _paper_pose(backbone: tuple[nn.Module, int]) -> Teacher:
+    return Teacher(*backbone, pose=True, mask=False, neck=512)
+
+
+def _pose(backbone_name: str) -> Teacher:
+    return Teacher(*timm_backbone(backbone_name), pose=True, mask=False)
+
+
+def _mask(backbone_name: str) -> Teacher:
+    return Teacher(*timm_backbone(backbone_name), pose=False, mask=True)
 
 
 #: Every network a checkpoint may name.
@@ -29,15 +35,15 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "mhpnet": MHPNet,
     "mhpnet-2class": lambda: MHPNet(mask_classes=2),
     # the paper's teachers
-    "resnet101-pose": lambda: _teacher("resnet101", pose=True),
-    "res2net101-pose": lambda: _teacher("res2net101d", pose=True),  # v1b 26w×4s: deep stem
-    "botnet101-pose": lambda: _teacher("botnet101", pose=True),
-    "resnet152-mask": lambda: _teacher("resnet152", mask=True),
+    "resnet101-pose": lambda: _paper_pose(timm_backbone("resnet101")),
+    "res2net101-pose": lambda: _paper_pose(timm_backbone("res2net101d")),  # v1b 26w×4s
+    "botnet101-pose": lambda: _paper_pose(botnet101_backbone()),
+    "resnet152-mask": lambda: _mask("resnet152"),
     # compact teachers
-    "lite0-pose": lambda: _teacher("tf_efficientnet_lite0", pose=True),
-    "resnet18-pose": lambda: _teacher("resnet18", pose=True),
-    "regnetx004-pose": lambda: _teacher("regnetx_004", pose=True),
-    "lite0-mask": lambda: _teacher("tf_efficientnet_lite0", mask=True),
+    "lite0-pose": lambda: _pose("tf_efficientnet_lite0"),
+    "resnet18-pose": lambda: _pose("resnet18"),
+    "regnetx004-pose": lambda: _pose("regnetx_004"),
+    "lite0-mask": lambda: _mask("tf_efficientnet_lite0"),
 }
 
 

@@ -23,13 +23,15 @@ class Teacher(nn.Module):
     """``backbone`` (images → (B, features)) and a linear head for each task it teaches.
 
     Input (B, 3, 112, 112), normalised RGB; ``forward`` returns ``FaceLogits`` whose untaught
-    heads are None.
+    heads are None. ``neck`` is the width of a hidden layer before the pose bins (the paper: 512).
     """
 
-    def __init__(self, backbone: nn.Module, features: int, *, pose: bool, mask: bool) -> None:
+    def __init__(
+        self, backbone: nn.Module, features: int, *, pose: bool, mask: bool, neck: int = 0
+    ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.pose_head = nn.Linear(features, 3 * BIN_COUNT) if pose else None
+        self.pose_head = _pose_head(features, neck) if pose else None
         self.mask_head = nn.Linear(features, len(MASK_CLASSES)) if mask else None
 
     def forward_features(self, images: Tensor) -> Tensor:
@@ -43,6 +45,15 @@ class Teacher(nn.Module):
             return FaceLogits(mask, None, None, None)
         yaw, pitch, roll = self.pose_head(features).split(BIN_COUNT, dim=1)  # 3 × (B, 62)
         return FaceLogits(mask, yaw, pitch, roll)
+
+
+def _pose_head(features: int, neck: int) -> nn.Module:
+    """(B, features) → (B, 3 · 62)."""
+    if not neck:
+        return nn.Linear(features, 3 * BIN_COUNT)
+    return nn.Sequential(
+        nn.Linear(features, neck), nn.ReLU(inplace=True), nn.Linear(neck, 3 * BIN_COUNT)
+    )
 
 
 def timm_backbone(name: str) -> tuple[nn.Module, int]:
@@ -88,8 +99,8 @@ class BottleneckTransformerBlock(nn.Module):
 def botnet101_backbone(input_px: int = 112) -> tuple[nn.Module, int]:
     """ResNet-101 whose last stage is three bottleneck-transformer blocks, for one input size.
 
-    The last stage keeps stride 16 (BoTNet-S1, section 4.6 there): at 112 px its maps are 7 × 7,
-    an odd size that halves differently in the branch and the shortcut.
+    The last stage keeps stride 16, its maps are 7 × 7 at 112 px, as in the published code
+    (``fmap_size=7, downsample=False``).
     """
     backbone = resnet101(weights=None)
     size = input_px // 16  # layer3 works at stride 16
