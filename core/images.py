@@ -96,7 +96,7 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
             f"{shown}: the file is larger than {MAX_FILE_BYTES >> 20} MiB; save a smaller picture"
         )
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(_FiniteFile(data), formats=_FORMATS) as image:
             _check_size(image.size, shown)
             image.load()
             return _upright_rgb(image, shown)
@@ -117,6 +117,22 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
             f"{shown}: the picture is damaged or incomplete ({_shown(detail)}); "
             f"{_EXPECTED}; save or send it again"
         ) from error
+
+
+class _FiniteFile(io.BytesIO):
+    """Bytes that can be read a limited number of times.
+
+    A file of a few megabytes can hold millions of empty blocks, which keep Pillow's parsers busy
+    for minutes; photographs of any size need a few thousand reads.
+    """
+
+    _reads_left = 200_000
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads_left -= 1
+        if self._reads_left < 0:
+            raise OSError("it consists of too many blocks")
+        return super().read(size)
 
 
 def encode_jpeg(image_rgb: np.ndarray, quality: int = 92) -> bytes:

@@ -240,6 +240,13 @@ def test_a_claimed_size_without_the_pixels_is_refused() -> None:
         decode_image(png_with_header(3000, 3000), "short.png")
 
 
+def test_millions_of_empty_blocks_do_not_keep_the_parser_busy() -> None:
+    chunk = struct.pack(">I", 0) + b"abCd" + struct.pack(">I", zlib.crc32(b"abCd"))
+    data = png_with_header(9, 9)
+    with pytest.raises(ImageError, match="too many blocks"):
+        decode_image(data[:33] + chunk * 300_000 + data[33:], "blocks.png")
+
+
 def test_files_over_the_byte_limit_are_refused() -> None:
     with pytest.raises(ImageError, match="larger than 64 MiB"):
         decode_image(bytes(images.MAX_FILE_BYTES + 1), "large.jpg")
