@@ -145,7 +145,7 @@ def draw_mask(
         sheets, style = _THINGS[worn](rng, frame, scene, detail)
     pixels = project(sheets, frame)
     curves = []
-    if worn in _OUTLINES and rng.random() < 0.85:
+    if worn in _OUTLINES and rng.random() < 0.8:
         curves = loop_curves(sheets[0].points, style, rng, frame)
     window = _window_around([*pixels, *curves], frame, image_rgb.shape)
     coverage = np.zeros(image_rgb.shape[:2], np.float32)

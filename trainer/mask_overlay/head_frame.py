@@ -43,7 +43,7 @@ _SOURCES_68: tuple[tuple[int, ...], ...] = (
     (), (31,), (30,), (35,), (), (48,), (62, 66), (54,), (8,),
 )  # fmt: skip
 _ANCHOR_REACH = 0.45  # head units over which one landmark's misfit bends what is drawn
-_ANCHOR_DOUBT = 0.35  # weight of "no misfit", so that far from any landmark nothing bends
+_ANCHOR_DOUBT = 0.25  # weight of "no misfit", so that far from any landmark nothing bends
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,11 @@ def _quads(
     along, down = (p01 - p00 + p11 - p10) / 2, (p10 - p00 + p11 - p01) / 2
     middle = quads.mean(axis=1)
     area = along[:, 0] * down[:, 1] - along[:, 1] * down[:, 0]
-    size = np.where(np.abs(area) < 0.02, np.where(area < 0, -0.02, 0.02), area)
+    # Seen edge-on a quad is thinner than a pixel: there its map is flattened, or pixels beside it
+    # would fetch colours from the far side of the thing.
+    longest = np.sqrt(np.maximum((along**2).sum(1), (down**2).sum(1)))
+    flatten = np.minimum(1, np.abs(area) / np.maximum(longest, 1e-6)) ** 2
+    size = np.where(area < 0, np.minimum(area, -1e-6), np.maximum(area, 1e-6)) / flatten
     step_u = (texture_shape[1] - 1) / columns
     step_v = (texture_shape[0] - 1) / rows
     row, column = np.divmod(np.arange(rows * columns), columns)

@@ -32,7 +32,7 @@ def _tube(
     across = np.cross(forward, out)
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
     out = np.cross(across, forward)
-    angle = np.linspace(0, 2 * np.pi, around)
+    angle = np.linspace(np.pi, 3 * np.pi, around)  # the seam lies behind
     ring = (
         np.cos(angle)[:, None] * out[:, None] * flatness - np.sin(angle)[:, None] * across[:, None]
     )
@@ -53,7 +53,7 @@ def hand(
 ) -> tuple[list[Sheet], str]:
     """A hand before the mouth, in the skin colour of the face."""
     style = ("fingers", "palm", "fist")[rng.choice(3, p=(0.45, 0.4, 0.15))]
-    angle = rng.uniform(-0.9, 0.9) + (np.pi if rng.random() < 0.12 else 0)  # 0 = fingers upward
+    angle = rng.uniform(-1.2, 1.2)  # 0 = fingers upward
     toward = np.array((np.sin(angle), np.cos(angle)))
     across = np.array((toward[1], -toward[0]))
     skin = np.clip(scene.skin_rgb * rng.uniform(0.85, 1.1) + rng.normal(0, 0.02, 3), 0.03, 1)

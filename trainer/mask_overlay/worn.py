@@ -43,7 +43,7 @@ def under_nose_outline(rng: np.random.Generator, style: str) -> Outline:
     return Outline(
         top=top,
         top_corner=top + rng.uniform(-0.5, 0.4),
-        bottom=rng.uniform(5.7, 6.6),
+        bottom=rng.uniform(5.95, 6.7),
         bottom_corner=rng.uniform(4.6, 5.9),
         reach=rng.uniform(2.8, 4.0),
         flare=rng.uniform(-0.4, 0.2),
@@ -129,7 +129,7 @@ def draw_loops(
     """The loops ``behind`` an alpha (h, w): premultiplied colour and alpha, float32 (h, w, 4)."""
     tone = rng.uniform(0.6, 0.95) if rng.random() < 0.75 else rng.uniform(0.05, 0.3)
     fine = window.supersample
-    width = max(1, round(rng.uniform(0.025, 0.07) * frame.scale_px * fine))
+    width = max(1, round(rng.uniform(0.02, 0.055) * frame.scale_px * fine))
     ink = np.zeros((window.height_px * fine, window.width_px * fine), np.uint8)
     fixed = [np.rint(window.sub_pixels(curve) * 16).astype(np.int32) for curve in curves]
     cv2.polylines(ink, fixed, False, 255, width, cv2.LINE_8, 4)
