@@ -55,6 +55,7 @@ class Worn(StrEnum):
     ON_CHIN = "on_chin"  # a mask pulled down, nose and mouth out
     HAND = "hand"
     SCARF = "scarf"
+    BEARD = "beard"
     MICROPHONE = "microphone"
     CUP = "cup"
     PHONE = "phone"
@@ -75,12 +76,13 @@ WORN_SHARES: dict[Worn, float] = {
     Worn.COVERING: 0.45,
     Worn.UNDER_NOSE: 0.13,
     Worn.ON_CHIN: 0.12,
-    Worn.HAND: 0.11,
-    Worn.SCARF: 0.06,
+    Worn.HAND: 0.10,
+    Worn.SCARF: 0.05,
+    Worn.BEARD: 0.03,
     Worn.MICROPHONE: 0.04,
     Worn.CUP: 0.03,
     Worn.PHONE: 0.02,
-    Worn.SHAPE: 0.04,
+    Worn.SHAPE: 0.03,
 }
 _OUTLINES = {
     Worn.COVERING: covering_outline,
@@ -91,6 +93,7 @@ _Painter = Callable[[np.random.Generator, HeadFrame, Scene, int], tuple[list[She
 _THINGS: dict[Worn, _Painter] = {
     Worn.HAND: things.hand,
     Worn.SCARF: things.scarf,
+    Worn.BEARD: things.beard,
     Worn.MICROPHONE: things.microphone,
     Worn.CUP: things.cup,
     Worn.PHONE: things.phone,

@@ -1,4 +1,4 @@
-"""What else covers mouths: hands, scarves, microphones, cups, phones and plain shapes.
+"""What else covers mouths: hands, scarves, beards, microphones, cups, phones, plain shapes.
 
 Hard negatives for the mask classifier. They are built from the same sheets, light and blur as
 the masks, so that the drawing itself gives nothing away.
@@ -14,6 +14,15 @@ from trainer.mask_overlay.light import Scene, lit_sheet
 from trainer.mask_overlay.raster import Sheet
 from trainer.mask_overlay.surface import Outline, worn_points
 
+_HAIR_COLORS = (
+    (0.07, 0.06, 0.06),
+    (0.16, 0.11, 0.08),
+    (0.30, 0.20, 0.13),
+    (0.42, 0.22, 0.12),
+    (0.55, 0.43, 0.28),
+    (0.55, 0.54, 0.53),
+    (0.80, 0.79, 0.77),
+)
 _MOUTH = np.array((0.0, -0.85, 0.45))
 
 
@@ -56,7 +65,7 @@ def hand(
     angle = rng.uniform(-1.2, 1.2)  # 0 = fingers upward
     toward = np.array((np.sin(angle), np.cos(angle)))
     across = np.array((toward[1], -toward[0]))
-    skin = np.clip(scene.skin_rgb * rng.uniform(0.85, 1.1) + rng.normal(0, 0.02, 3), 0.03, 1)
+    skin = np.clip(scene.skin_rgb * rng.uniform(0.9, 1.2) + rng.normal(0, 0.02, 3), 0.03, 1)
     center = _MOUTH[:2] + rng.normal(0, 0.12, 2) - toward * rng.uniform(-0.1, 0.25)
     count = {"fingers": int(rng.integers(2, 5)), "palm": 4, "fist": 4}[style]
     length = 0.55 if style == "fist" else rng.uniform(1.0, 1.5)
@@ -131,6 +140,34 @@ def scarf(
     ragged = 0.5 + (area.v - 0.04 - 0.03 * soft_noise(rng, area, 1, 6)) * area.shape[0]
     alpha = np.clip(ragged, 0, 1).astype(np.float32)
     return [lit_sheet(points, albedo * gain[..., None], alpha, frame, scene)], style
+
+
+def beard(
+    rng: np.random.Generator, frame: HeadFrame, scene: Scene, detail: int
+) -> tuple[list[Sheet], str]:
+    """A full beard with moustache, the lips free: the dark lower face that is no mask."""
+    outline = Outline(
+        top=rng.uniform(2.6, 2.8),
+        top_corner=rng.uniform(1.8, 3.4),
+        bottom=rng.uniform(5.8, 6.8),
+        bottom_corner=rng.uniform(4.8, 6.2),
+        reach=rng.uniform(3.4, 4.6),
+        slack=rng.uniform(0.0, 0.4),
+        bulge=rng.uniform(0.0, 0.2),
+    )
+    area = cloth(detail, int(detail * 1.5))
+    strands = soft_noise(rng, area, max(4, detail // 6), detail)
+    hair = np.array(_HAIR_COLORS[rng.integers(len(_HAIR_COLORS))]) * rng.uniform(0.7, 1.3)
+    gain = np.clip(1 + rng.uniform(0.15, 0.45) * strands, 0.2, 2)
+    side = np.abs(area.u)
+    bare_cheek = rng.uniform(0.15, 0.4) * np.sin(np.pi * np.minimum(1, side * 1.1)) ** 2
+    lips = np.hypot(area.u / rng.uniform(0.22, 0.34), (area.v - 0.27) / rng.uniform(0.04, 0.09))
+    inside = np.minimum(area.v - bare_cheek, np.minimum(1 - area.v, 0.8 * (1 - side)))
+    inside = np.minimum(inside, 0.12 * (lips - 1)) + 0.025 * strands
+    alpha = np.clip(inside * rng.uniform(8, 25), 0, rng.uniform(0.65, 1.0)).astype(np.float32)
+    points = worn_points(outline, rows=10, columns=13)
+    color = np.clip(hair, 0.02, 0.95) * gain[..., None]
+    return [lit_sheet(points, color, alpha, frame, scene)], "full"
 
 
 def microphone(

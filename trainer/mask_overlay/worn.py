@@ -84,8 +84,9 @@ def mask_sheet(
     detail: int,
 ) -> Sheet:
     """The mask as a lit surface; ``detail`` is its texture's height in texels."""
-    points = worn_points(outline, rows=10, columns=13)
-    points += rng.normal(0, 0.008, (10, 13, 3)) * rng.uniform(0, 1)
+    finer = 1 if detail < 100 else 2  # straight edges of quads would show on a large face
+    points = worn_points(outline, rows=9 * finer + 1, columns=12 * finer + 1)
+    points += rng.normal(0, 0.008 / finer, points.shape) * rng.uniform(0, 1)
     area = cloth(detail, int(detail * 1.5))
     albedo = paint_mask(style, rng, area, scene.skin_rgb)
     roundness = 0.45 if style == "n95" else (0.03, 0.12, 0.3)[rng.integers(3)]
