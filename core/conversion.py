@@ -8,6 +8,7 @@ its 62 bins are decoded at their left edges. Class 0 is unmasked, 1 masked.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,9 @@ def read_pth(path: Path) -> Mapping[str, Tensor]:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise CheckpointError(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB, refused")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd pickles: refused below, in our words
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path}: cannot be read as plain tensors: {reason}") from None

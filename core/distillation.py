@@ -239,14 +239,18 @@ def published_terms(
     """
     if outputs.mask_logits is None or soft.mask_logits is None or soft.pose_probabilities is None:
         raise ValueError("the published loss needs a student and teachers of both tasks")
-    mask = F.kl_div(
+
+    def mean_over_everything(log_student: Tensor, teacher: Tensor) -> Tensor:
+        # what ``reduction="mean"`` meant when the code was published; torch is about to change it
+        return F.kl_div(log_student, teacher, reduction="none").mean()
+
+    mask = mean_over_everything(
         (outputs.mask_logits.float() / mask_temperature).log_softmax(-1),
         (soft.mask_logits.float() / mask_temperature).softmax(-1),
-        reduction="mean",
     )
     log_pose = outputs.pose_logits.float().log_softmax(-1)
     pose = [
-        F.kl_div(log_pose[:, axis], soft.pose_probabilities[:, axis], reduction="mean")
+        mean_over_everything(log_pose[:, axis], soft.pose_probabilities[:, axis])
         for axis in range(3)
     ]
     return {"mask_kd": mask, "pose_kd": 10.0 * torch.stack(pose).sum()}
