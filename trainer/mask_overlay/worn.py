@@ -104,7 +104,9 @@ def loop_curves(
     straps = style == "n95" and rng.random() < 0.7
     curves = []
     way = np.linspace(0, 1, 8)[:, None]
-    for side, column in ((-1, 1), (1, -2)):
+    rows, columns = points.shape[0] - 1, points.shape[1] - 1
+    upper, lower, inset = round(0.2 * rows), round(0.8 * rows), round(0.08 * columns)
+    for side, column in ((-1, inset), (1, columns - inset)):
         mirror = np.array((side, 1, 1))
         if frame.rotation[2] @ (_SIDE_OF_HEAD * mirror) < 0.08:
             continue
@@ -113,7 +115,7 @@ def loop_curves(
         if straps:
             ear_top += (0, 0.45, -0.1)
             ear_bottom += (0, -0.2, -0.1)
-        for start, end in ((points[1, column], ear_top), (points[-2, column], ear_bottom)):
+        for start, end in ((points[upper, column], ear_top), (points[lower, column], ear_bottom)):
             curve = start + (end - start) * way
             curve[:, 0] += side * rng.uniform(0.03, 0.14) * np.sin(np.pi * way[:, 0])
             curves.append(curve)
