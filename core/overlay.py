@@ -86,8 +86,8 @@ def _label_texts(face: FacePrediction) -> list[str]:
 def _draw_box(canvas: np.ndarray, box: FaceBox, color: Color, line_px: int) -> None:
     """A coloured frame with a dark edge, so that it stands out on any background."""
     corners = _pixel((box.left_px, box.top_px)), _pixel((box.right_px, box.bottom_px))
-    cv2.rectangle(canvas, *corners, (0, 0, 0), line_px + 2, cv2.LINE_AA)
-    cv2.rectangle(canvas, *corners, color, line_px, cv2.LINE_AA)
+    cv2.rectangle(canvas, *corners, (0, 0, 0), line_px + 2)
+    cv2.rectangle(canvas, *corners, color, line_px)
 
 
 def _draw_axes(canvas: np.ndarray, box: FaceBox, pose: HeadPose, line_px: int) -> None:
