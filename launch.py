@@ -103,7 +103,8 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="measure a model on a labelled data set")
     parser.add_argument(
         "kind",
-        help="form of the data set: aflw2000, biwi, 300w-lp, mafa, fmld, mask-csv, pose-csv, …",
+        help="form of the data set: aflw2000, biwi, 300w-lp, 300w-lpa or pose-csv for head pose; "
+        "mafa, fmld, mask-csv or folder for masks",
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--split", help="the part to measure on (default: all)")

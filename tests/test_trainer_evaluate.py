@@ -37,7 +37,7 @@ class Oracle:
         red, green, blue = crops_rgb[:, 8, 8].T.astype(np.float32)
         angles_deg = np.stack([red - 128 + self.yaw_error_deg, green - 128, 0 * red], axis=1)
         masks = np.full((len(crops_rgb), 3), 0.05)
-        masks[np.arange(len(crops_rgb)), blue.astype(int)] = 0.9
+        masks[np.arange(len(crops_rgb)), blue.astype(int) % 3] = 0.9
         return BatchPrediction(
             mask_probabilities=masks if self.answers_mask else None,
             angles_deg=angles_deg if self.answers_pose else None,
