@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+cv2.setNumThreads(1)  # small pictures: threads only get in each other's way
 
 
 @pytest.fixture(scope="session")

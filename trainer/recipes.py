@@ -135,6 +135,15 @@ STUDENTS: dict[str, Recipe] = {
     "default": Recipe(
         name="default", network="mhpnet", epochs=7, incorrect_repeats=3, loss=STUDENT_LOSS
     ),
+    "quick": Recipe(  # a correction round: from the champion, gently, with the teachers' opinions
+        name="quick",
+        network="mhpnet",
+        epochs=2,
+        learning_rate=1e-4,
+        ema_decay=0.99,
+        incorrect_repeats=2,
+        loss=STUDENT_LOSS,
+    ),
     "scratch": Recipe(
         name="scratch",
         network="mhpnet",

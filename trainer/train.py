@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 from core.checkpoint import CheckpointError, ModelCard, load_checkpoint, save_checkpoint
-from core.datasets import FaceSample, read_dataset
+from core.datasets import DatasetError, FaceSample, Reading, read_dataset
 from core.face_network import FaceNetwork, build_face_network
 from core.networks import create_network
+from trainer.annotated_faces import is_home, read_annotated
 from trainer.face_pool import FacePool, load_pool
 from trainer.loop import Trainer, process_group
 from trainer.recipes import Recipe, find_recipe
@@ -81,7 +82,7 @@ def read_pool(folders: Sequence[Path], split: str, limit: int | None, seed: int)
     """All faces of one split of the folders given, each a pose-csv or mask-csv set."""
     samples: list[FaceSample] = []
     for folder in folders:
-        reading = read_dataset(dataset_kind(folder), folder, split)
+        reading = read_faces(folder, split)
         logger.info("%s (%s): %s", folder.name, split, reading.report())
         samples += reading.samples
     if limit is not None and len(samples) > limit:
@@ -90,17 +91,19 @@ def read_pool(folders: Sequence[Path], split: str, limit: int | None, seed: int)
     return load_pool(samples)
 
 
-def dataset_kind(folder: Path) -> str:
-    """``pose-csv`` or ``mask-csv``, from the header of ``labels.csv``."""
+def read_faces(folder: Path, split: str) -> Reading:
+    """The faces of a pose-csv or mask-csv set (by the header of labels.csv) or a home folder."""
+    if is_home(folder):
+        return read_annotated(folder, split)
     labels = folder / "labels.csv"
     if not labels.is_file():
-        raise ValueError(
-            f"{folder}: no labels.csv in it; training reads folders in the form of data/pose or "
-            "data/mask"
+        raise DatasetError(
+            f"{folder}: neither labels.csv nor a database of the app in it; give a folder in the "
+            "form of pose-csv or mask-csv, or a --home folder"
         )
     with labels.open(encoding="utf-8") as file:
         header = file.readline()
-    return "pose-csv" if "yaw_deg" in header else "mask-csv"
+    return read_dataset("pose-csv" if "yaw_deg" in header else "mask-csv", folder, split)
 
 
 def load_teacher(path: Path, device: torch.device) -> FaceNetwork:
@@ -117,7 +120,7 @@ def initial_network(request: TrainingRequest) -> nn.Module:
     if request.init is None:
         return network
     own = network.state_dict()
-    source = backbone_names(load_checkpoint(request.init).tensors, own)
+    source = load_checkpoint(request.init).tensors
     fitting = {k: v for k, v in source.items() if k in own and own[k].shape == v.shape}
     backbone = {name for name in own if name.startswith("backbone.")}
     if not backbone <= fitting.keys():
@@ -128,13 +131,6 @@ def initial_network(request: TrainingRequest) -> nn.Module:
     network.load_state_dict({**own, **fitting})
     logger.info("started from %s: %d of %d tensors", request.init.name, len(fitting), len(own))
     return network
-
-
-def backbone_names(
-    tensors: dict[str, torch.Tensor], own: dict[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """timm and torchvision name a ResNet's tensors alike; both stand behind ``backbone.``."""
-    return {name: value for name, value in tensors.items() if name in own}
 
 
 def _ask(

@@ -1,0 +1,182 @@
+"""Whole trainings, small and real: learning, distilling, killing and resuming, two processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.checkpoint import load_checkpoint
+from core.predictor import load_predictor
+from tests.training_files import write_mask_set, write_pose_set
+from trainer.recipes import RECIPES, Recipe, find_recipe
+from trainer.run_folder import RunFolder
+from trainer.train import TrainingRequest, fit_temperature, train
+
+TINY = replace(
+    find_recipe("student", "scratch"),
+    name="tiny",
+    batch_size=4,
+    input_px=32,
+    epochs=2,
+    precision="fp32",
+    warmup_epochs=0.1,
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> list[Path]:
+    root = tmp_path_factory.mktemp("sets")
+    return [write_pose_set(root / "pose"), write_mask_set(root / "mask")]
+
+
+def request(recipe: Recipe, data: list[Path], out: Path, **rest) -> TrainingRequest:
+    return TrainingRequest(
+        task=rest.pop("task", "student"), recipe=recipe, data=data, out=out, workers=0, **rest
+    )
+
+
+def losses(folder: Path, name: str = "loss") -> list[float]:
+    return [row[name] for row in RunFolder(folder).metrics() if name in row]
+
+
+def test_a_run_leaves_a_checkpoint_that_predicts_and_everything_to_repeat_it(data, tmp_path):
+    path = train(request(TINY, data, tmp_path / "run"))
+    names = {file.name for file in path.parent.iterdir()}
+    assert {"config.json", "metrics.jsonl", "curves.html", "batch.png", "state.pt"} <= names
+    config = json.loads((path.parent / "config.json").read_text())
+    assert config["recipe"]["name"] == "tiny" and config["faces"] == {"train": 21, "val": 12}
+    card = load_checkpoint(path).card
+    assert card.datasets == config["datasets"] and card.metrics["mae_deg"] > 0
+    answer = load_predictor(str(path), "cpu").predict_batch(np.zeros((1, 32, 32, 3), np.uint8))
+    assert np.isfinite(
+        answer.angles_deg
+    ).all() and answer.mask_probabilities.sum() == pytest.approx(1)
+
+
+def test_a_network_overfits_a_few_faces(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("trainer.loop.LOG_EVERY_STEPS", 1)
+    still = replace(TINY.augment, scale=0, shift=0, loose_scale=0, rotate_probability=0)
+    still = replace(still, tone_probability=0, gray_probability=0, low_resolution_probability=0)
+    still = replace(still, blur_probability=0, jpeg_probability=0, noise_probability=0)
+    recipe = replace(TINY, epochs=25, augment=still, drawn_fraction=0.0, batch_size=8)
+    train(request(recipe, data, tmp_path / "run"))
+    total = losses(tmp_path / "run")
+    assert np.mean(total[-4:]) < 0.5 * np.mean(total[:4])
+
+
+def test_the_student_learns_from_teachers_and_leaves_them_unchanged(data, tmp_path):
+    pose = replace(find_recipe("pose-teacher", "resnet18"), input_px=32, batch_size=4, epochs=1)
+    mask = replace(
+        find_recipe("mask-teacher", "lite0"), input_px=32, batch_size=4, epochs=1, pose_faces=1.0
+    )
+    teachers = [
+        train(request(pose, data[:1], tmp_path / "pose", task="pose-teacher")),
+        train(request(mask, data, tmp_path / "mask", task="mask-teacher")),
+    ]
+    before = [file.read_bytes() for file in teachers]
+    student = replace(find_recipe("student", "default"), input_px=32, batch_size=4, epochs=1)
+    out = tmp_path / "student"
+    train(request(student, data, out, teachers=teachers, init=teachers[0]))
+    assert [file.read_bytes() for file in teachers] == before
+    assert (out / "soft_labels.npz").exists()
+    published = replace(find_recipe("student", "paper"), input_px=32, batch_size=4, epochs=1)
+    assert train(request(published, data, tmp_path / "paper", teachers=teachers)).exists()
+
+
+@pytest.mark.parametrize("task", ["pose-teacher", "mask-teacher"])
+def test_every_recipe_names_a_network_that_does_its_task(task):
+    for recipe in RECIPES[task].values():
+        assert recipe.network.endswith(task.split("-")[0])
+
+
+def test_killed_at_any_moment_a_run_resumes_to_the_same_result(data, tmp_path):
+    recipe = replace(TINY, epochs=3, ema_decay=0.9)
+    whole = train(request(recipe, data, tmp_path / "whole"))
+    script = (
+        "import sys, torch; torch.set_num_threads(1); import trainer.loop as loop\n"
+        "loop.SAVE_EVERY_SECONDS = 0.0\n"
+        "from tests.test_trainer_train import TINY, request, replace, Path, train\n"
+        "out, *data = map(Path, sys.argv[1:])\n"
+        "recipe = replace(TINY, epochs=3, ema_decay=0.9)\n"
+        "train(request(recipe, data, out, resume=True))\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "killed"), *map(str, data)]
+    kills = 0
+    folder = RunFolder(tmp_path / "killed")
+    for wanted_step in (3, 8):
+        process = subprocess.Popen(command)
+        deadline = time.monotonic() + 240
+        while process.poll() is None and time.monotonic() < deadline:
+            if (
+                folder.state_path.exists()
+                and (folder.load_state() or {"step": 0})["step"] >= wanted_step
+            ):
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.02)
+        process.wait(60)
+    subprocess.run(command, check=True, timeout=240)
+    assert kills == 2
+    first, second = load_checkpoint(whole).tensors, load_checkpoint(folder.model_path).tensors
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_two_processes_train_one_network(data, tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from tests.test_trainer_train import TINY, request, Path, train\n"
+        "out, *data = map(Path, sys.argv[1:])\n"
+        "train(request(TINY, data, out))\n"
+    )
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    command += ["--master-port=29611", str(script), str(out), *map(str, data)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(command, env=environment, timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert load_checkpoint(out / "model.safetensors").card.network == "mhpnet"
+
+
+def test_a_folder_with_another_run_is_not_overwritten(data, tmp_path):
+    train(request(replace(TINY, epochs=1), data, tmp_path / "run"))
+    with pytest.raises(ValueError, match="already holds a run; add --resume"):
+        train(request(TINY, data, tmp_path / "run"))
+    with pytest.raises(ValueError, match="another recipe"):
+        train(request(TINY, data, tmp_path / "run", resume=True))
+
+
+def test_the_loss_that_is_not_finite_stops_the_run_with_its_parts(data, tmp_path):
+    broken = replace(TINY, learning_rate=1e30, clip_norm=0.0)
+    with pytest.raises(FloatingPointError, match="the loss is not finite at step"):
+        train(request(broken, data, tmp_path / "run"))
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_temperature_scaling_repairs_overconfidence():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 4000)
+    logits = rng.normal(size=(4000, 3)) + 1.0 * np.eye(3)[labels]
+    right = fit_temperature(logits, labels)
+    assert fit_temperature(logits * 5, labels) == pytest.approx(5 * right, rel=0.05)
+
+
+def test_an_unknown_recipe_lists_the_known_ones():
+    with pytest.raises(ValueError, match="no recipe 'x' for student; known: default"):
+        find_recipe("student", "x")
