@@ -15,7 +15,7 @@ cv2.setNumThreads(1)  # small pictures: threads only get in each other's way
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The real labelled faces beside the project; tests that need them skip where they are absent."""
+    """The real labelled faces beside the project; without them the tests that need them skip."""
     if not SHARED_DATA.is_dir():
         pytest.skip("the research data (../shared/data) are not on this machine")
     return SHARED_DATA
