@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True)
     _add_predict(commands)
     _add_evaluate(commands)
+    _add_train(commands)
     return parser
 
 
@@ -144,14 +145,58 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("train", help="teach a teacher or the student")
+    parser.add_argument("task", choices=("pose-teacher", "mask-teacher", "student"))
+    parser.add_argument("--recipe", default="default", metavar="NAME", help="losses and schedule")
+    parser.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="DIR", help="labelled faces"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of this run")
+    parser.add_argument(
+        "--teachers", nargs="+", type=Path, default=(), metavar="FILE", help="whom a student asks"
+    )
+    parser.add_argument("--init", type=Path, metavar="FILE", help="checkpoint to start from")
+    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
+    parser.add_argument("--epochs", type=float, help="instead of the recipe's own")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's own")
+    parser.add_argument("--max-faces", type=int, metavar="N", help="for trials: a part of the data")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="loader processes")
+    _add_device_option(parser)
+    parser.set_defaults(command=train, refuse=parser.error)
+
+
+def train(args: argparse.Namespace) -> int:
+    import logging
+
+    from core.runtime import resolve_device
+    from trainer import train as training
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    options = vars(args).copy()
+    refuse = options.pop("refuse")
+    del options["command"]
+    options["device"] = resolve_device(args.device)
+    try:
+        request = training.request_from_arguments(**options)
+    except ValueError as error:  # no such recipe: said as argparse says it
+        refuse(str(error))
+    print(training.train(request))
+    return 0
+
+
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="student", help="student, teacher, or a .safetensors FILE"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    _add_device_option(parser)
     parser.add_argument(
         "--runtime", default="torch", choices=("torch", "onnx", "onnx-int8"), help="what computes"
     )
+
+
+def _add_device_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
 
 
 if __name__ == "__main__":

@@ -151,6 +151,16 @@ def test_bad_requests_to_evaluate_are_one_line(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_unknown_recipe_exits_2_and_lists_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("train", "student", "--recipe", "none", "--data", tmp_path, "--out", tmp_path / "run")
+    assert stopped.value.code == 2
+    assert "paper" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_option_is_argparses_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         run("predict", "a.jpg", "--runtime", "tensorflow")
