@@ -16,8 +16,8 @@ import numpy as np
 class AugmentConfig:
     """Ranges and probabilities; scales are fractions of the nominal crop side."""
 
-    scale: float = 0.12  # side × exp(±scale)
-    shift: float = 0.06  # centre ± shift × side
+    scale: float = 0.14  # side × exp(±scale); the detector alone varies by ±10 %
+    shift: float = 0.08  # centre ± shift × side; the detector: ±5 % (one standard deviation)
     loose_scale: float = 0.30  # the same for crops of unknown margin (mask sets)
     rotate_deg: float = 15.0
     rotate_probability: float = 0.3
