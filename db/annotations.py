@@ -9,6 +9,7 @@ time returns what the first did.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from sqlite_utils import Database
 
@@ -16,7 +17,6 @@ from db.annotators import AnnotatorKind, annotator_id
 from db.database import write_transaction
 from db.errors import OperationIdReused
 from db.events import (
-    ActionKind,
     Annotation,
     event_of_version,
     events_of_action,
@@ -36,14 +36,14 @@ def annotate(
     annotator: str,
     client_op_id: str,
     annotator_kind: AnnotatorKind = "person",
+    op: Literal["label", "import"] = "label",
     durable: bool = True,
 ) -> list[Annotation]:
     """Write one gesture, on one face or on many: all its changes, or none and StaleVersion."""
     if not changes:
         raise ValueError("a gesture needs at least one change, got none")
-    kind: ActionKind = "import" if annotator_kind == "dataset" else "label"
     with write_transaction(db, durable=durable):
-        done = find_action(db, client_op_id, annotator, kind)
+        done = find_action(db, client_op_id, annotator, op)
         if done:
             return _same_gesture(db, done, changes)
         current = last_events(db, [change.face_id for change in changes])
@@ -53,7 +53,7 @@ def annotate(
             for change in changes
         }
         who = annotator_id(db, annotator, annotator_kind)
-        return write_action(db, who, kind, client_op_id, labels, current)
+        return write_action(db, who, op, client_op_id, labels, current)
 
 
 def restore(

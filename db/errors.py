@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 
-class StudioError(Exception):
+class StudioError(ValueError):
     "Something about the stored data that the person can act on"
 
 

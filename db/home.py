@@ -14,6 +14,13 @@ class Home:
 
     root: Path
 
+    @classmethod
+    def at(cls, root: Path | None) -> Home:
+        """The home folder at ``root``, or the platform's folder for the data of this program."""
+        if root is None:
+            root = Path(platformdirs.user_data_dir("maskpose-studio", appauthor=False))
+        return cls(root.expanduser().resolve())
+
     @property
     def database_path(self) -> Path:
         return self.root / "maskpose.db"
@@ -44,8 +51,3 @@ class Home:
         """The newest database in the backups folder."""
         backups = [path for path in self.backups_dir.glob("*.db") if path.is_file()]
         return max(backups, key=lambda path: path.stat().st_mtime, default=None)
-
-
-def default_home() -> Home:
-    """The platform's folder for the data of this program."""
-    return Home(Path(platformdirs.user_data_dir("maskpose-studio", appauthor=False)))

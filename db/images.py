@@ -10,7 +10,7 @@ import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 from sqlite_utils import Database
 
@@ -19,6 +19,7 @@ from db.errors import ImageFileMissing, NotFound
 from db.home import Home
 
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 _SUFFIXES = (
     (b"\xff\xd8\xff", ".jpg"),
@@ -67,17 +68,55 @@ def add_image(
     ``origin`` names what pictures of one person, video or album share, so that they stay in one
     split. The file is complete before its row exists.
     """
-    sha256 = hashlib.sha256(data).hexdigest()
-    path = relative_path(sha256, data)
-    _write_once(home.root / path, data, durable=durable)
-    name = name or sha256[:12]
+    file = store_file(home, data, durable=durable)
     with write_transaction(db, durable=durable):
-        known = find_image(db, sha256)
+        return add_stored(
+            db,
+            file,
+            name=name,
+            width_px=width_px,
+            height_px=height_px,
+            source=source,
+            split=split,
+            origin=origin,
+        )
+
+
+class StoredFile(NamedTuple):
+    """Where some bytes lie, relative to the home folder."""
+
+    sha256: str
+    path: str
+
+
+def store_file(home: Home, data: bytes, *, durable: bool = True) -> StoredFile:
+    """Keep bytes as a file of the home folder, named by what they are."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = f"images/{sha256[:2]}/{sha256}{suffix_of(data)}"
+    _write_once(home.root / path, data, durable=durable)
+    return StoredFile(sha256, path)
+
+
+def add_stored(
+    db: Database,
+    file: StoredFile,
+    *,
+    name: str,
+    width_px: int,
+    height_px: int,
+    source: str,
+    split: str | None = None,
+    origin: str | None = None,
+) -> Image:
+    """The row of a picture whose file is there already."""
+    name = name or file.sha256[:12]
+    with write_transaction(db):
+        known = find_image(db, file.sha256)
         if known:
             if name != known.name:
                 db.execute("INSERT OR IGNORE INTO image_names VALUES (?, ?)", [known.id, name])
             return known
-        row = (sha256, path, name, width_px, height_px, source_id(db, source), split, origin, now())
+        row = (*file, name, width_px, height_px, source_id(db, source), split, origin, now())
         cursor = db.execute(
             "INSERT INTO images (sha256, path, name, width_px, height_px, source_id, split, origin,"
             " added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -86,12 +125,11 @@ def add_image(
         return get_image(db, int(cursor.lastrowid or 0))
 
 
-def relative_path(sha256: str, data: bytes) -> str:
-    """Where the file of these bytes lies in the home folder; a name has no say in it."""
-    suffix = next((end for magic, end in _SUFFIXES if data.startswith(magic)), ".bin")
+def suffix_of(data: bytes) -> str:
+    """The suffix that fits the bytes; the name of an upload has no say in it."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        suffix = ".webp"
-    return f"images/{sha256[:2]}/{sha256}{suffix}"
+        return ".webp"
+    return next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".bin")
 
 
 def source_id(db: Database, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from dataclasses import dataclass
 from enum import Enum
@@ -27,6 +28,13 @@ class Label:
     rejected: bool = False
     note: str | None = None
 
+    def __post_init__(self) -> None:
+        pose = self.pose
+        if pose and not all(map(math.isfinite, (pose.yaw_deg, pose.pitch_deg, pose.roll_deg))):
+            raise ValueError(f"a pose needs finite angles, got {pose}")
+        if not isinstance(self.note, str | None):
+            raise ValueError(f"a note must be a text, got {self.note!r}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -47,7 +55,7 @@ def changed(label: Label, change: Change) -> Label:
     """The label after a change."""
     mask = label.mask if change.mask is KEEP else change.mask
     pose = label.pose if change.pose is KEEP else change.pose
-    note = label.note if change.note is KEEP else change.note
+    note = label.note if change.note is KEEP else change.note or None
     rejected = change.rejected
     if rejected is KEEP:
         says_face = (change.mask is not KEEP and mask) or (change.pose is not KEEP and pose)

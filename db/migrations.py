@@ -10,9 +10,10 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from db.backup import copy_database
-from db.database import now, open_connection, write_transaction
+from db.database import open_connection, write_transaction
 from db.errors import DatabaseTooNew, NotOurDatabase, explain
-from db.home import Home, default_home
+from db.file_time import file_time
+from db.home import Home
 from db.schema import APPLICATION_ID, SCHEMA_FILES
 
 
@@ -43,7 +44,7 @@ def open_home(root: Path | None = None) -> Home:
     Several programs may do so at once. An older database is backed up, then upgraded; a newer
     one is refused with DatabaseTooNew and left as it is.
     """
-    home = Home(root.expanduser().resolve()) if root else default_home()
+    home = Home.at(root)
     home.make_folders()
     home.database_path.touch(mode=0o600)
     try:
@@ -71,7 +72,7 @@ def migrate(db: Database, home: Home, stop_before: str | None = None) -> None:
     with write_transaction(db):
         _refuse_foreign(db, home, migrations)
         if migrations.applied(db) and migrations.pending(db):
-            copy_database(home, home.backups_dir / f"before-upgrade-{_file_time()}.db")
+            copy_database(home, home.backups_dir / f"before-upgrade-{file_time()}.db")
         migrations.apply(db, stop_before=stop_before)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {len(migrations.applied(db))}")
@@ -90,8 +91,3 @@ def _refuse_foreign(db: Database, home: Home, migrations: Migrations) -> None:
             f"{home.database_path} was written by a newer program (step {unknown[0]}): "
             "update this one, or restore an older backup"
         )
-
-
-def _file_time() -> str:
-    """The time as it may stand in a file name."""
-    return now()[:23].replace(":", "").replace(".", "-")

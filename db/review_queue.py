@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from db.annotators import annotator_id
 from db.database import write_transaction
-from db.filters import Condition, FaceFilter, Status, where
+from db.filters import Condition, FaceFilter, Status, where, where_predicted
 from db.leases import drop_expired, lease
 from db.queue_items import QueueItem, items_of
 
@@ -107,11 +107,19 @@ def peek(db: Database, query: QueueQuery, *, count: int = 100, after: Cursor | N
 
 def count(db: Database, filter: FaceFilter) -> int:
     """How many faces there are to a filter."""
-    condition = where(filter, walking=False)
-    row = db.execute(
-        f"SELECT count(*) FROM face_states s WHERE {condition.sql}", condition.values
-    ).fetchone()
-    return int(row[0])
+    said = where_predicted(filter)
+    matches = _count(db, f"predictions p WHERE {said.sql}", said) if said else 0
+    condition = where(filter, gather=0 < matches < _FEW_PREDICTIONS)
+    return _count(db, f"face_states s WHERE {condition.sql}", condition)
+
+
+#: So many matching predictions of a model are gathered before the faces are looked at; with more
+#: it is faster to look up the prediction of each face.
+_FEW_PREDICTIONS = 150_000
+
+
+def _count(db: Database, rows: str, condition: Condition) -> int:
+    return int(db.execute(f"SELECT count(*) FROM {rows}", condition.values).fetchone()[0])
 
 
 def _walk(
@@ -144,7 +152,7 @@ def _walk_sql(
     extra: Sequence[Condition],
 ) -> Condition:
     """The walk among the labelled or the unlabelled faces: along its index, and only there."""
-    asked = where(replace(filter, status=None), walking=True)
+    asked = where(replace(filter, status=None))
     parts = [Condition("s.is_labelled = ?", (int(status == "labelled"),)), asked, *extra]
     parts.insert(1, Condition(f"s.{walk.column} IS NOT NULL"))
     if after:

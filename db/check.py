@@ -1,0 +1,59 @@
+"""Is everything as it should be? And the repair of what follows from other tables."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+
+from db.database import select, write_transaction
+from db.home import Home
+from db.predictions import refresh_states
+
+#: The part of ``face_states`` that people decide, computed anew from the events.
+_FROM_EVENTS = """
+SELECT f.id AS face_id, e.mask_label IS NOT NULL OR coalesce(e.rejected, 0) AS is_labelled,
+       e.mask_label, a.annotator_id, a.created_at AS annotated_at, e.id AS event_id,
+       coalesce(e.version, 0) AS version
+FROM faces f
+LEFT JOIN annotation_events e ON e.id =
+    (SELECT id FROM annotation_events WHERE face_id = f.id ORDER BY version DESC LIMIT 1)
+LEFT JOIN annotation_actions a ON a.id = e.action_id
+"""
+_COLUMNS = ("is_labelled", "mask_label", "annotator_id", "annotated_at", "event_id", "version")
+
+
+def find_faults(db: Database, home: Home | None, limit: int = 100) -> list[str]:
+    """What is wrong, a line each; empty when all is well. With a home, files are looked for too."""
+    faults = [row[0] for row in db.execute(f"PRAGMA integrity_check({limit:d})") if row[0] != "ok"]
+    faults += [
+        f"{row[0]} row {row[1]}: points to a row of {row[2]} that is not there"
+        for row in db.execute("PRAGMA foreign_key_check")
+    ]
+    differs = " OR ".join(f"s.{column} IS NOT t.{column}" for column in _COLUMNS)
+    sql = (
+        f"SELECT t.face_id FROM ({_FROM_EVENTS}) t"
+        f" LEFT JOIN face_states s ON s.face_id = t.face_id WHERE {differs} LIMIT {limit:d}"
+    )
+    faults += [f"face {row[0]}: its state is not what its events say" for row in db.execute(sql)]
+    if home:
+        faults += [
+            f"image {row['id']} ({row['name']}): its file {row['path']} is gone"
+            for row in select(db, "SELECT id, name, path FROM images ORDER BY id")
+            if not (home.root / row["path"]).is_file()
+        ]
+    return faults[:limit]
+
+
+def rebuild_states(db: Database, chunk: int = 5000) -> None:
+    """Write ``face_states`` anew from events and predictions, chunk by chunk."""
+    last = db.execute("SELECT coalesce(max(id), 0) FROM faces").fetchone()[0]
+    columns = ", ".join(_COLUMNS)
+    for start in range(1, last + 1, chunk):
+        end = min(start + chunk, last + 1)
+        with write_transaction(db, durable=False):
+            db.execute(
+                f"UPDATE face_states SET ({columns}) = (SELECT {columns} FROM ({_FROM_EVENTS}"
+                " WHERE f.id BETWEEN ? AND ?) t WHERE t.face_id = face_states.face_id)"
+                " WHERE face_id BETWEEN ? AND ?",
+                [start, end - 1, start, end - 1],
+            )
+            refresh_states(db, range(start, end))

@@ -1,0 +1,1 @@
+"""Files that other programs read: one module a format, both directions in it."""

@@ -1,0 +1,171 @@
+"""One chunk of an import as rows: picture, face, label, each recognised where it is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sqlite_utils import Database
+
+from core.faces import FaceBox
+from db.annotations import annotate, current_annotations
+from db.annotators import AnnotatorKind
+from db.faces import BY_DATASET, add_faces, faces_of_image
+from db.images import SPLITS, Image, StoredFile, add_stored, find_image
+from db.labels import Change, Label, describe
+from db.records import FaceRecord
+
+
+class Outcome(StrEnum):
+    """What became of a record's picture, face and label."""
+
+    PICTURE_NEW = "picture_new"
+    PICTURE_KNOWN = "picture_known"
+    FACE_NEW = "face_new"
+    FACE_KNOWN = "face_known"
+    LABEL_NEW = "label_new"
+    LABEL_SAME = "label_same"
+    LABEL_KEPT = "label_kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture that was opened: its file is stored, ``faces`` are what a detector found in it."""
+
+    file: StoredFile
+    width_px: int
+    height_px: int
+    faces: tuple[FaceBox, ...] = ()
+    detector: str = ""
+
+
+Skips = list[tuple[str, str]]
+
+
+def write_records(
+    db: Database,
+    records: Sequence[tuple[FaceRecord, Picture | None]],
+    source: str,
+    operation: str,
+) -> tuple[Counter[Outcome], Skips]:
+    """Write a chunk (within a transaction); returns what was done, and what was left alone."""
+    counts: Counter[Outcome] = Counter()
+    skips: Skips = []
+    labels: dict[int, FaceRecord] = {}
+    for record, picture in records:
+        found = _image(db, record, picture, source, counts)
+        if found is None:
+            skips.append((record.name or str(record.sha256), "no such picture here, and no file"))
+            continue
+        image, record = found
+        if picture and record.box is None and record.label == Label():
+            _add_counted(db, image, picture.faces, picture.detector, counts)
+            continue
+        box = record.box or FaceBox(0, 0, image.width_px, image.height_px)
+        face_id = _add_counted(db, image, [box], BY_DATASET, counts)[0]
+        if record.label == Label():
+            continue
+        earlier = labels.setdefault(face_id, record)
+        if earlier.label != record.label:
+            counts[Outcome.LABEL_KEPT] += 1
+            skips.append((record.file or record.name, "the same face twice with other labels"))
+    _label(db, labels, source, operation, counts, skips)
+    return counts, skips
+
+
+def _image(
+    db: Database,
+    record: FaceRecord,
+    picture: Picture | None,
+    source: str,
+    counts: Counter[Outcome],
+) -> tuple[Image, FaceRecord] | None:
+    """The stored picture of a record.
+
+    A record that names another picture than the file (an exported crop of a photo) is about that
+    photo where it is stored; else the file is the picture, and the face fills it.
+    """
+    known = find_image(db, record.sha256) if record.sha256 else None
+    if known or picture is None:
+        counts[Outcome.PICTURE_KNOWN] += known is not None
+        return (known, record) if known else None
+    if record.sha256 and record.sha256 != picture.file.sha256:
+        record = replace(record, box=None)
+    known = find_image(db, picture.file.sha256)
+    counts[Outcome.PICTURE_KNOWN if known else Outcome.PICTURE_NEW] += 1
+    image = add_stored(
+        db,
+        picture.file,
+        name=record.name or record.file,
+        width_px=picture.width_px,
+        height_px=picture.height_px,
+        source=record.source or source,
+        split=record.split if record.split in SPLITS else None,
+        origin=record.origin,
+    )
+    return image, record
+
+
+def _add_counted(
+    db: Database,
+    image: Image,
+    boxes: Sequence[FaceBox],
+    detector: str,
+    counts: Counter[Outcome],
+) -> list[int]:
+    before = {face.id for face in faces_of_image(db, image.id)}
+    faces = add_faces(db, image.id, boxes, detector=detector, durable=False)
+    for face in faces:
+        counts[Outcome.FACE_KNOWN if face.id in before else Outcome.FACE_NEW] += 1
+    return [face.id for face in faces]
+
+
+def _label(
+    db: Database,
+    labels: dict[int, FaceRecord],
+    source: str,
+    operation: str,
+    counts: Counter[Outcome],
+    skips: Skips,
+) -> None:
+    """Label the faces that have no label yet, one action for each annotator named."""
+    current = current_annotations(db, list(labels))
+    by_annotator: dict[tuple[str, AnnotatorKind], list[Change]] = {}
+    for face_id, record in labels.items():
+        there = current.get(face_id)
+        if there and there.label != Label():
+            same = there.label == record.label
+            counts[Outcome.LABEL_SAME if same else Outcome.LABEL_KEPT] += 1
+            if not same:
+                said = f"{describe(there.label)!r} by {there.annotator} was kept"
+                skips.append(
+                    (record.file or record.name, f"says {describe(record.label)!r}, {said}")
+                )
+            continue
+        counts[Outcome.LABEL_NEW] += 1
+        who = (record.annotator or f"import of {source}", record.annotator_kind)
+        by_annotator.setdefault(who, []).append(
+            _change(face_id, there.version if there else 0, record.label)
+        )
+    for number, ((name, kind), changes) in enumerate(by_annotator.items()):
+        annotate(
+            db,
+            changes,
+            annotator=name,
+            annotator_kind=kind,
+            op="import",
+            client_op_id=f"{operation}-{number}",
+        )
+
+
+def _change(face_id: int, base_version: int, label: Label) -> Change:
+    return Change(
+        face_id=face_id,
+        base_version=base_version,
+        mask=label.mask,
+        pose=label.pose,
+        rejected=label.rejected,
+        note=label.note,
+    )

@@ -1,0 +1,199 @@
+"""Pictures and labels of any known format into the database: finds out the format, opens files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from core.datasets import DATASET_KINDS, FaceSample, read_dataset
+from core.datasets.image_folder import SPLIT_FOLDERS
+from core.datasets.mask_labels import find_mask_label
+from core.faces import FaceBox
+from core.images import IMAGE_SUFFIXES, MAX_FILE_BYTES, ImageError, decode_image
+from db.formats import class_folders, coco, csv_file, jsonl_file, voc
+from db.home import Home
+from db.images import store_file
+from db.import_rows import Picture
+from db.imports import Entry, ImportReport, import_records
+from db.labels import Label
+from db.records import FaceRecord, FormatError
+
+#: Formats of this program and of labelling tools; then the published data sets.
+OWN_FORMATS = ("csv", "jsonl", "coco", "voc", "folders", "photos")
+IMPORT_FORMATS = (*OWN_FORMATS, *(kind for kind in DATASET_KINDS if kind not in OWN_FORMATS))
+
+#: Finds faces in photos that come without boxes; and what to call it in the database.
+Detect = Callable[..., list[FaceBox]]
+
+
+def import_path(
+    home: Home,
+    path: Path,
+    *,
+    format: str | None = None,
+    split: str | None = None,
+    source: str | None = None,
+    detect: Detect | None = None,
+    detector: str = "centerface",
+    progress: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Take in a file or folder; what is known already is recognised, labels here are kept.
+
+    ``format`` None is found out; ``split`` picks one split of a published data set; ``source``
+    names where it comes from (the name of the file or folder); ``detect`` finds the faces in
+    photos. Interrupted, it goes on where it stopped when called again.
+    """
+    path = path.expanduser().resolve()
+    if not path.exists():
+        raise FormatError(f"{path} does not exist: check the path")
+    format = format or find_format(path)
+    root = path if path.is_dir() else path.parent
+    return import_records(
+        home,
+        _entries(path, format, split),
+        path=str(path),
+        format=format if split is None else f"{format}/{split}",
+        source=source or path.stem or path.name,
+        read_picture=_PictureReader(home, root, detect, detector),
+        progress=progress,
+    )
+
+
+def find_format(path: Path) -> str:
+    """The format of a file or folder, by what is there; FormatError lists what could be."""
+    by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".json": "coco", ".xml": "voc"}
+    if path.is_file():
+        if path.suffix.lower() in by_suffix:
+            return by_suffix[path.suffix.lower()]
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return "photos"
+        raise FormatError(
+            f"{path.name} is of no known format: choose of {', '.join(IMPORT_FORMATS)}"
+        )
+    for name, format in (("labels.csv", "csv"), ("labels.jsonl", "jsonl"), ("coco.json", "coco")):
+        if (path / name).is_file():
+            return _published(path) or format
+    published = _published(path)
+    if published:
+        return published
+    if any(class_folders.is_class_folder(folder, find_mask_label) for folder in path.iterdir()):
+        return "folders"
+    if next(path.rglob("*.xml"), None):
+        return "voc"
+    if any(
+        class_folders.is_class_folder(folder, find_mask_label)
+        for folder in path.glob("*/*")
+        if folder.parent.name.lower() in SPLIT_FOLDERS
+    ):
+        return "folder"
+    if any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.rglob("*")):
+        return "photos"
+    raise FormatError(f"nothing to import in {path}: expected one of {', '.join(IMPORT_FORMATS)}")
+
+
+def _published(path: Path) -> str | None:
+    """MAFA by its label files; the CSV of this project's own data by its columns."""
+    if next(path.rglob("Label*All.mat"), None):
+        return "mafa"
+    labels = path / "labels.csv"
+    if labels.is_file():
+        with labels.open(encoding="utf-8-sig") as file:
+            columns = file.readline().strip().split(",")
+        if "lower_face_occluded" in columns:
+            return "mask-csv"
+        if "r00" in columns:
+            return "pose-csv"
+    return None
+
+
+def _entries(path: Path, format: str, split: str | None) -> Iterator[Entry]:
+    """The records of a file or folder, always in the same order."""
+    if format == "csv":
+        yield from csv_file.read(path / "labels.csv" if path.is_dir() else path)
+    elif format == "jsonl":
+        yield from jsonl_file.read(path / "labels.jsonl" if path.is_dir() else path)
+    elif format == "coco":
+        yield from coco.read(path / "coco.json" if path.is_dir() else path, find_mask_label)
+    elif format == "voc":
+        yield from voc.read(path, find_mask_label)
+    elif format == "folders":
+        yield from class_folders.read(path, IMAGE_SUFFIXES, find_mask_label)
+    elif format == "photos":
+        yield from _photos(path)
+    elif format in DATASET_KINDS:
+        yield from _published_records(path, format, split)
+    else:
+        raise FormatError(f"no format is called {format!r}: choose of {', '.join(IMPORT_FORMATS)}")
+
+
+def _photos(path: Path) -> Iterator[Entry]:
+    if path.is_file():
+        yield FaceRecord(file=path.name, name=path.name)
+        return
+    for file in sorted(path.rglob("*")):
+        if file.suffix.lower() in IMAGE_SUFFIXES:
+            yield FaceRecord(file=file.relative_to(path).as_posix(), name=file.name)
+
+
+def _published_records(path: Path, kind: str, split: str | None) -> Iterator[Entry]:
+    reading = read_dataset(kind, path, split)
+    for skipped in reading.skipped:
+        yield str(skipped), skipped.reason
+    for sample in reading.samples:
+        yield _record(sample, path)
+
+
+def _record(sample: FaceSample, root: Path) -> FaceRecord:
+    return FaceRecord(
+        file=sample.image_path.relative_to(root).as_posix(),
+        name=sample.image_path.name,
+        box=sample.box,
+        label=Label(mask=sample.mask, pose=sample.pose),
+        source=sample.source,
+        # What a set calls its evaluation split is a test split here.
+        split={"eval": "test"}.get(sample.split or "", sample.split),
+        origin=sample.group,
+    )
+
+
+class _PictureReader:
+    """Opens the picture of a record; several records of one picture open it once."""
+
+    def __init__(self, home: Home, root: Path, detect: Detect | None, detector: str) -> None:
+        self._home, self._root = home, root
+        self._detect, self._detector = detect, detector
+        self._last: tuple[str, Picture] | None = None
+
+    def __call__(self, record: FaceRecord) -> Picture:
+        if self._last is None or self._last[0] != record.file:
+            self._last = (record.file, self._open(record))
+        return self._last[1]
+
+    def _open(self, record: FaceRecord) -> Picture:
+        path = self._inside(record.file)
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ImageError(f"{record.file} is larger than {MAX_FILE_BYTES >> 20} MiB")
+        data = path.read_bytes()
+        image_rgb = decode_image(data, record.file)
+        height_px, width_px = image_rgb.shape[:2]
+        faces: list[FaceBox] = []
+        if self._detect and record.box is None and record.label == Label():
+            faces = self._detect(image_rgb)
+        return Picture(
+            file=store_file(self._home, data, durable=False),
+            width_px=width_px,
+            height_px=height_px,
+            faces=tuple(faces),
+            detector=self._detector,
+        )
+
+    def _inside(self, file: str) -> Path:
+        """The path of a file that a label names, which must lie in the imported folder."""
+        for place in (self._root, self._root / "images", self._root / "JPEGImages"):
+            path = (place / file).resolve()
+            if not path.is_relative_to(self._root):
+                raise ValueError(f"{json.dumps(file)} leads out of the imported folder")
+            if path.is_file():
+                return path
+        raise FileNotFoundError(f"{file} is not in the folder")
