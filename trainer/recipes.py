@@ -90,7 +90,7 @@ POSE_TEACHERS: dict[str, Recipe] = {
         name="lite0",
         network="lite0-pose",
         imagenet=True,
-        epochs=3,
+        epochs=2,
         precision="fp32",  # depthwise convolutions are slower in bf16 on CPUs
         mean=LITE_MEAN,
         std=LITE_STD,
@@ -117,7 +117,7 @@ MASK_TEACHERS: dict[str, Recipe] = {
         learning_rate=7e-4,
         mean=LITE_MEAN,
         std=LITE_STD,
-        pose_faces=0.4,
+        pose_faces=0.35,
         drawn_fraction=0.6,
         incorrect_repeats=3,
         undrawn_mask_weight=1.0,
@@ -133,7 +133,7 @@ MASK_TEACHERS: dict[str, Recipe] = {
 
 STUDENTS: dict[str, Recipe] = {
     "default": Recipe(
-        name="default", network="mhpnet", epochs=7, incorrect_repeats=3, loss=STUDENT_LOSS
+        name="default", network="mhpnet", epochs=6, incorrect_repeats=3, loss=STUDENT_LOSS
     ),
     "quick": Recipe(  # a correction round: from the champion, gently, with the teachers' opinions
         name="quick",

@@ -83,14 +83,15 @@ class RunFolder:
             return None
         return torch.load(self.state_path, map_location="cpu", weights_only=True)
 
-    def save_batch_picture(self, crops: np.ndarray, columns: int = 8) -> None:
-        """The crops (B, S, S, 3) uint8 of a batch as one sheet."""
+    def save_batch_picture(self, crops: np.ndarray) -> None:
+        """The crops (B, S, S, 3) uint8 of a batch as one sheet of eight columns."""
+        columns = min(8, len(crops))
+        whole = len(crops) - len(crops) % columns
         rows = [
             np.concatenate(list(crops[start : start + columns]), axis=1)
-            for start in range(0, len(crops) - len(crops) % columns, columns)
+            for start in range(0, whole, columns)
         ]
-        if rows:
-            self._write(self.path / "batch.png", encode_png(np.concatenate(rows)))
+        self._write(self.path / "batch.png", encode_png(np.concatenate(rows)))
 
     def save_curves(self) -> None:
         """Losses and validation figures over steps, as a page that needs no network."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -17,8 +19,9 @@ from core.checkpoint import CheckpointError, ModelCard, load_checkpoint, save_ch
 from core.datasets import DatasetError, FaceSample, Reading, read_dataset
 from core.face_network import FaceNetwork, build_face_network
 from core.networks import create_network
-from trainer.annotated_faces import is_home, read_annotated
+from trainer.annotated_faces import ANNOTATIONS, is_home, overrule, read_annotated
 from trainer.face_pool import FacePool, load_pool
+from trainer.label_snapshot import is_snapshot, read_snapshot
 from trainer.loop import Trainer, process_group
 from trainer.recipes import Recipe, find_recipe
 from trainer.run_folder import RunFolder, code_commit
@@ -43,18 +46,23 @@ class TrainingRequest:
     workers: int = 2
     resume: bool = False
     max_faces: int | None = None  # for short trials: a random part of the faces
+    max_replay: int | None = None  # a random part of the faces that nobody labelled in the app
 
 
-def train(request: TrainingRequest) -> Path:
+def train(request: TrainingRequest, stop: threading.Event | None = None) -> Path:
     """Run the training to its end and return the path of the checkpoint it wrote.
 
     Raises ValueError (DatasetError, CheckpointError) for unusable input before anything is trained,
-    FloatingPointError when the loss is no longer a finite number.
+    FloatingPointError when the loss is no longer a finite number, TrainingStopped, its state
+    saved, soon after ``stop`` was set.
     """
+    # before any worker is forked: the cores belong to the network, and OpenCV's threads do not
+    # survive a fork
+    cv2.setNumThreads(1)
     device = torch.device(request.device)
     recipe = request.recipe
-    pool = read_pool(request.data, "train", request.max_faces, recipe.seed)
-    val = read_pool(request.data, "val", request.max_faces, recipe.seed)
+    pool = read_pool(request, "train")
+    val = read_pool(request, "val")
     teachers = [load_teacher(path, device) for path in request.teachers]
     folder = RunFolder(request.out)
     config = describe(request, pool, val, teachers)
@@ -71,6 +79,7 @@ def train(request: TrainingRequest) -> Path:
             folder=folder,
             device=device,
             validate=Validation(val, card),
+            stop=stop,
         )
         network = trainer.fit()
         if rank == 0:
@@ -78,23 +87,34 @@ def train(request: TrainingRequest) -> Path:
     return folder.model_path
 
 
-def read_pool(folders: Sequence[Path], split: str, limit: int | None, seed: int) -> FacePool:
-    """All faces of one split of the folders given, each a pose-csv or mask-csv set."""
+def read_pool(request: TrainingRequest, split: str) -> FacePool:
+    """All faces of one split of the request's folders, within its limits."""
     samples: list[FaceSample] = []
-    for folder in folders:
+    for folder in request.data:
         reading = read_faces(folder, split)
         logger.info("%s (%s): %s", folder.name, split, reading.report())
         samples += reading.samples
-    if limit is not None and len(samples) > limit:
-        chosen = np.random.default_rng(seed).choice(len(samples), limit, replace=False)
-        samples = [samples[index] for index in np.sort(chosen)]
-    return load_pool(samples)
+    seed = request.recipe.seed
+    annotated = [sample for sample in samples if sample.source == ANNOTATIONS]
+    replay = [sample for sample in samples if sample.source != ANNOTATIONS]
+    samples = annotated + _some(replay, request.max_replay, seed)
+    return load_pool(_some(samples, request.max_faces, seed))
+
+
+def _some(samples: list[FaceSample], limit: int | None, seed: int) -> list[FaceSample]:
+    """At most ``limit`` of the samples, at random, in their order."""
+    if limit is None or len(samples) <= limit:
+        return samples
+    chosen = np.random.default_rng(seed).choice(len(samples), limit, replace=False)
+    return [samples[index] for index in np.sort(chosen)]
 
 
 def read_faces(folder: Path, split: str) -> Reading:
-    """The faces of a pose-csv or mask-csv set (by the header of labels.csv) or a home folder."""
+    """The faces of a pose-csv or mask-csv set (by labels.csv), a home folder or a run's labels."""
     if is_home(folder):
         return read_annotated(folder, split)
+    if is_snapshot(folder):
+        return read_snapshot(folder, split)
     labels = folder / "labels.csv"
     if not labels.is_file():
         raise DatasetError(
@@ -143,7 +163,7 @@ def _ask(
     if not teachers:
         return None
     cache = folder.path / "soft_labels.npz" if rank == 0 else None
-    return label_pool(pool, teachers, cache)
+    return overrule(label_pool(pool, teachers, cache), pool)
 
 
 def describe(

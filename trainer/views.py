@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -232,14 +231,8 @@ class BatchSource:
             collate_fn=collate,
             num_workers=self.workers,
             prefetch_factor=4 if self.workers else None,
-            worker_init_fn=_one_thread,
         )
         return iter(loader)
-
-
-def _one_thread(worker: int) -> None:
-    """The cores belong to the network; many small pictures gain nothing from OpenCV's threads."""
-    cv2.setNumThreads(1)
 
 
 def total_steps(recipe: Recipe, steps: int) -> int:
