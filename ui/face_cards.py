@@ -1,0 +1,140 @@
+"""Faces as HTML cards: the crop, what each model says, and buttons to correct it.
+
+The buttons carry ``data-act`` and ``data-face``; ``components/photo_view.js`` turns a click into
+an event.
+"""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+import numpy as np
+
+from core.crop import cut_square
+from core.faces import MASK_CLASSES, FacePrediction, HeadPose, MaskPrediction
+from core.images import encode_jpeg
+from core.overlay import MASK_COLORS_RGB
+from db.labels import describe
+from ui.actions import NOT_A_FACE
+from ui.answers import Answer, AnsweredFace, AnsweredPhoto, difference
+from ui.pose_svg import head_svg
+from ui.stored_faces import CROP_FACTOR
+
+#: Faces on one page of cards.
+PAGE_SIZE = 12
+_CROP_PX = 160
+
+
+def cards_html(photo: AnsweredPhoto, image_rgb: np.ndarray, page: int = 0) -> str:
+    """All cards of one page of faces; with more pages, the way to them."""
+    first = page * PAGE_SIZE
+    shown = list(enumerate(photo.faces))[first : first + PAGE_SIZE]
+    cards = "".join(_card(index, face, photo, image_rgb) for index, face in shown)
+    return f'<div class="mp-cards">{cards}</div>{_pager(page, len(photo.faces))}'
+
+
+def _card(index: int, face: AnsweredFace, photo: AnsweredPhoto, image_rgb: np.ndarray) -> str:
+    crop = cut_square(image_rgb, face.box.square(CROP_FACTOR), _CROP_PX)
+    picture = base64.b64encode(encode_jpeg(crop)).decode("ascii")
+    rows = "".join(_answer_row(answer, face) for answer in face.answers)
+    waiting = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td colspan="4">answering …</td></tr>'
+        for name in photo.waiting
+    )
+    return (
+        f'<article class="mp-card" data-face="{index}" aria-label="Face {index + 1}">'
+        f"<header><h3>Face {index + 1}</h3>{_verdict_line(face)}</header>"
+        f'<img src="data:image/jpeg;base64,{picture}" alt="Face {index + 1}" '
+        f'width="{_CROP_PX}" height="{_CROP_PX}">'
+        f'<div class="mp-scroll"><table><thead><tr><th scope="col">model</th>'
+        f'<th scope="col">mask</th><th scope="col">head</th><th scope="col">agrees</th>'
+        f'<th scope="col">ms</th></tr></thead><tbody>{rows}{waiting}</tbody></table></div>'
+        f"{_correction(index, face)}</article>"
+    )
+
+
+def _answer_row(answer: Answer, face: AnsweredFace) -> str:
+    role = "student" if answer.role == "student" else "teacher"
+    return (
+        f'<tr><th scope="row"><b>{role}</b><small>{escape(answer.said.model_id)}</small></th>'
+        f"<td>{_mask_bars(answer.said.mask)}</td><td>{_head(answer.said.pose)}</td>"
+        f"<td>{_agreement(answer, face.student)}</td><td>{answer.latency_ms:.0f}</td></tr>"
+    )
+
+
+def _mask_bars(mask: MaskPrediction | None) -> str:
+    """A bar for each class, with its word and number: colour alone says nothing."""
+    if mask is None:
+        return '<span class="mp-quiet">not asked</span>'
+    return "".join(
+        f'<div class="mp-bar{" mp-best" if label is mask.label else ""}"><span>{label.value}</span>'
+        f'<i><i style="width:{probability:.1%};background:rgb{MASK_COLORS_RGB[label]}"></i></i>'
+        f"<span>{probability:.0%}</span></div>"
+        for label in MASK_CLASSES
+        for probability in [mask.probabilities.get(label, 0.0)]
+    )
+
+
+def _head(pose: HeadPose | None) -> str:
+    if pose is None:
+        return '<span class="mp-quiet">not asked</span>'
+    return (
+        f'<div class="mp-pose">{head_svg(pose)}<span>yaw {pose.yaw_deg:+.0f}°<br>'
+        f"pitch {pose.pitch_deg:+.0f}°<br>roll {pose.roll_deg:+.0f}°</span></div>"
+    )
+
+
+def _agreement(answer: Answer, student: FacePrediction) -> str:
+    """Where and how strongly a teacher contradicts the student."""
+    if answer.role == "student":
+        return ""
+    apart = difference(student, answer.said)
+    parts = []
+    if apart.mask is not None:
+        parts.append(f"mask {1 - apart.mask:.0%}")
+    if apart.pose_deg is not None:
+        parts.append(f"head {apart.pose_deg:.0f}° apart")
+    sign = "differs" if apart.is_notable else "agrees"
+    return f'<span class="mp-{sign}">{sign}</span><small>{"<br>".join(parts)}</small>'
+
+
+def _verdict_line(face: AnsweredFace) -> str:
+    """The label a person gave, or what the student thinks."""
+    if face.stored and face.stored.version and describe(face.stored.label) != "no label":
+        return f'<p class="mp-label">Your label: <b>{escape(describe(face.stored.label))}</b></p>'
+    said = face.student.mask if face.answers else None
+    by_hand = " · box drawn by you" if face.box.score is None else ""
+    if said is None:
+        return f'<p class="mp-quiet">no opinion on the mask{by_hand}</p>'
+    return f'<p>{said.label.value} <span class="mp-quiet">{said.confidence:.0%}{by_hand}</span></p>'
+
+
+def _correction(index: int, face: AnsweredFace) -> str:
+    """Buttons for what the face really is; pressed where that is its label."""
+    if face.stored is None:
+        return ""
+    label = face.stored.label
+    buttons = []
+    for number, verdict in enumerate((*MASK_CLASSES, NOT_A_FACE), start=1):
+        pressed = label.rejected if verdict == NOT_A_FACE else label.mask == verdict
+        buttons.append(
+            f'<button type="button" data-act="label" data-face="{index}" '
+            f'data-verdict="{verdict}" aria-pressed="{str(bool(pressed)).lower()}">'
+            f"{verdict} <kbd>{number}</kbd></button>"
+        )
+    return f'<footer><span class="mp-quiet">Really it is</span>{"".join(buttons)}</footer>'
+
+
+def _pager(page: int, faces: int) -> str:
+    pages = -(-faces // PAGE_SIZE)
+    if pages <= 1:
+        return ""
+    last = min(faces, (page + 1) * PAGE_SIZE)
+    back, on = (("" if enabled else " disabled") for enabled in (page > 0, page < pages - 1))
+    return (
+        f'<nav class="mp-pager" aria-label="Pages of faces">'
+        f'<button type="button" data-act="page" data-page="{page - 1}"{back}>Previous</button>'
+        f"<span>Faces {page * PAGE_SIZE + 1}–{last} of {faces}</span>"
+        f'<button type="button" data-act="page" data-page="{page + 1}"{on}>Next</button></nav>'
+    )

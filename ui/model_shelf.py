@@ -1,0 +1,221 @@
+"""The models a studio answers with: loaded one after the other, beside the pages.
+
+The pages are there before the models are. Whoever asks too early gets a ``ModelsNotReady`` that
+says what is going on in one sentence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from db.database import connect
+from db.home import Home
+from db.models import ModelKind, model_in_use, promote, register_model
+
+if TYPE_CHECKING:  # importing it takes seconds (torch): the shelf does so in its own thread
+    from core.detector import FaceDetector
+    from core.predictor import Predictor
+
+Role = Literal["student", "teacher"]
+State = Literal["loading", "ready", "failed"]
+
+_LOG = logging.getLogger(__name__)
+NO_STUDENT = (
+    "No student model is on this computer yet, so nothing can be answered. Train one with "
+    "`python launch.py train student …`, or start with `python launch.py serve --model FILE`."
+)
+
+
+class ModelsNotReady(RuntimeError):
+    """Nothing can be answered now; the message is one sentence for the person who asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShelfModel:
+    """One model and how far it is. ``name`` is the predictor's ``model_id`` once it is ready."""
+
+    name: str
+    role: Role
+    path: Path
+    state: State = "loading"
+    error: str = ""
+    predictor: Predictor | None = None
+
+
+class ModelShelf:
+    """The student and its teachers. Thread-safe; ``start`` returns at once.
+
+    ``student`` overrides the champion of the database, which overrides the shipped weights.
+    """
+
+    def __init__(self, home: Home, student: Path | None = None, device: str = "auto") -> None:
+        self._home = home
+        self._student = student
+        self._device = device
+        self._lock = threading.Lock()
+        self._models: tuple[ShelfModel, ...] = ()
+        self._detector: FaceDetector | None = None
+        self._looked = threading.Event()  # the files are known
+        self._student_done = threading.Event()
+        self._all_done = threading.Event()
+
+    def start(self) -> None:
+        """Begin to load in a thread of its own."""
+        threading.Thread(target=self._load_all, name="model-shelf", daemon=True).start()
+
+    @property
+    def models(self) -> tuple[ShelfModel, ...]:
+        """All models, the student first, each with its state at this moment."""
+        with self._lock:
+            return self._models
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every model is either ready or failed."""
+        return self._all_done.is_set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the student can answer and nothing failed."""
+        models = self.models
+        return (
+            bool(models)
+            and models[0].role == "student"
+            and all(model.state == "ready" for model in models)
+        )
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until everything is loaded; False where that took longer than ``timeout_s``."""
+        return self._all_done.wait(timeout_s)
+
+    def status(self) -> str:
+        """The state of the models in one sentence."""
+        if not self._looked.is_set():
+            return "The models are loading …"
+        loading = [model.name for model in self.models if model.state == "loading"]
+        failed = [
+            f"{model.name}: {model.error}" for model in self.models if model.state == "failed"
+        ]
+        if loading:
+            return f"Loading {loading[0]} ({len(self.models) - len(loading)} of {len(self.models)})"
+        if failed:
+            return f"{len(failed)} model(s) could not be loaded. {failed[0]}"
+        if not any(model.role == "student" for model in self.models):
+            return NO_STUDENT
+        teachers = len(self.models) - 1
+        return f"Ready: the student and {teachers or 'no'} teacher{'s' * (teachers != 1)}"
+
+    def student(self, timeout_s: float = 0.0) -> ShelfModel:
+        """The student, ready to answer. Raises ModelsNotReady."""
+        self._student_done.wait(timeout_s)
+        model = next((model for model in self.models if model.role == "student"), None)
+        if model is None:
+            raise ModelsNotReady(NO_STUDENT if self._student_done.is_set() else self.status())
+        if model.state == "failed":
+            raise ModelsNotReady(f"The student could not be loaded: {model.error}")
+        if model.predictor is None:
+            raise ModelsNotReady("The student is still loading; try again in a few seconds.")
+        return model
+
+    def teachers(self) -> list[ShelfModel]:
+        """The teachers that are ready now."""
+        return [m for m in self.models if m.role == "teacher" and m.state == "ready"]
+
+    def detector(self) -> FaceDetector:
+        """The face detector that all models share. Raises ModelsNotReady."""
+        if self._detector is None:
+            raise ModelsNotReady("The face detector is still loading; try again in a few seconds.")
+        return self._detector
+
+    def _load_all(self) -> None:
+        try:
+            from core.detector import FaceDetector
+            from core.predictor import STUDENT, TEACHERS, WEIGHTS
+
+            self._detector = FaceDetector()
+            files = _student_files(self._student, self._champion(), STUDENT)
+            teachers = sorted(WEIGHTS.glob(TEACHERS))
+            with self._lock:
+                self._models = _entries(files, "student") + _entries(teachers, "teacher")
+            self._looked.set()
+            for index, model in enumerate(self.models):
+                self._settle(index, self._load(model))
+                if model.role == "student":
+                    self._student_done.set()
+        finally:
+            self._looked.set()
+            self._student_done.set()
+            self._all_done.set()
+
+    def _champion(self) -> Path | None:
+        with connect(self._home) as db:
+            champion = model_in_use(db, "champion")
+        return self._home.root / champion.path if champion else None
+
+    def _load(self, model: ShelfModel) -> ShelfModel:
+        from core.predictor import load_predictor
+
+        try:
+            predictor = load_predictor(str(model.path), self._device, detector=self._detector)
+            _warm_up(predictor)
+            self._register(model, predictor)
+        except Exception as error:  # whatever it is, the pages must say so and go on
+            _LOG.exception("cannot load %s", model.path)
+            return replace(model, state="failed", error=" ".join(str(error).split()))
+        return replace(model, state="ready", name=predictor.model_id, predictor=predictor)
+
+    def _register(self, model: ShelfModel, predictor: Predictor) -> None:
+        """Predictions are stored under registered models only; the first student serves."""
+        card = predictor.runtime.card
+        with model.path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with connect(self._home) as db:
+            register_model(
+                db,
+                name=predictor.model_id,
+                sha256=sha256,
+                path=str(model.path.resolve()),
+                kind=_kind(model.role, card.network),
+                recipe=card.recipe,
+                metrics=card.metrics,
+                licence=card.licence,
+            )
+            if model.role == "student" and model_in_use(db, "champion") is None:
+                promote(db, predictor.model_id, reason="the first student", changed_by="studio")
+
+    def _settle(self, index: int, model: ShelfModel) -> None:
+        with self._lock:
+            self._models = (*self._models[:index], model, *self._models[index + 1 :])
+
+
+def _student_files(*candidates: Path | None) -> list[Path]:
+    """The first that was named; of ours (the last) only if it is there."""
+    *named, shipped = candidates
+    given = [path for path in named if path is not None]
+    if given:
+        return given[:1]
+    return [shipped] if shipped is not None and shipped.is_file() else []
+
+
+def _entries(paths: Iterable[Path], role: Role) -> tuple[ShelfModel, ...]:
+    return tuple(ShelfModel(name=path.stem, role=role, path=path) for path in paths)
+
+
+def _kind(role: Role, network: str) -> ModelKind:
+    if role == "student":
+        return "student"
+    return "mask_teacher" if network.endswith("-mask") else "pose_teacher"
+
+
+def _warm_up(predictor: Predictor) -> None:
+    """One answer to nothing, so that the first person does not wait for lazy set-up."""
+    import numpy as np
+
+    predictor.predict(np.zeros((64, 64, 3), np.uint8))
+    predictor.predict_batch(np.zeros((1, predictor.input_px, predictor.input_px, 3), np.uint8))

@@ -1,0 +1,110 @@
+"""One answered photo as HTML: the picture with its faces, what can be done with it, the cards.
+
+``components/photo_view.js`` turns clicks and keys into events for Gradio.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from html import escape
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+
+from core.images import decode_image, encode_jpeg
+from core.overlay import draw_faces
+from ui.answers import AnsweredPhoto
+from ui.exports import photo_csv, photo_json
+from ui.face_cards import cards_html
+from ui.theme import color_variables
+
+_COMPONENTS = Path(__file__).parent / "components"
+#: Longer side of the picture on the page, and of the overlay that can be downloaded.
+_MAX_SHOWN_PX = 2000
+
+EMPTY = (
+    '<div class="mp-empty"><p>Drop a photo on the left, paste one, take one with the camera, '
+    "or click an example.</p><p>Every face gets a box, its head pose and whether a mask is "
+    "worn.</p></div>"
+)
+
+
+def view_css() -> str:
+    parts = ("photo_view.css", "face_cards.css")
+    files = [(_COMPONENTS / name).read_text(encoding="utf-8") for name in parts]
+    return "\n".join([color_variables(), *files])
+
+
+def view_js() -> str:
+    return (_COMPONENTS / "photo_view.js").read_text(encoding="utf-8")
+
+
+def photo_html(
+    photo: AnsweredPhoto, *, style: Literal["axes", "cube"] = "axes", page: int = 0
+) -> str:
+    """Everything about a photo, to be shown in one piece."""
+    image_rgb = decode_image(photo.data, photo.name)
+    drawn = draw_faces(image_rgb, [face.student for face in photo.faces if face.answers], style)
+    picture = encode_jpeg(_shrunk(drawn))
+    return (
+        f'<section class="mp-photo" aria-label="Answers for {escape(photo.name)}">'
+        f'<p class="mp-summary" role="status">{escape(summary(photo))}</p>'
+        f"{_picture(photo, picture)}{_tools(photo, picture)}"
+        f"{cards_html(photo, image_rgb, page)}</section>"
+    )
+
+
+def summary(photo: AnsweredPhoto) -> str:
+    """What was found and how long it took, in one sentence."""
+    count = len(photo.faces)
+    if not count:
+        return (
+            f"No face found in {photo.name}. Try a larger or brighter picture, or draw a box "
+            "around the face."
+        )
+    student_ms = sum(face.answers[0].latency_ms for face in photo.faces if face.answers)
+    return (
+        f"{count} {'face' if count == 1 else 'faces'} in {photo.name}, "
+        f"{photo.detection_ms + student_ms:.0f} ms: found in {photo.detection_ms:.0f} ms, "
+        f"judged by the student in {student_ms:.0f} ms."
+    )
+
+
+def _picture(photo: AnsweredPhoto, jpeg: bytes) -> str:
+    return (
+        f'<div class="mp-picture" data-width="{photo.width_px}" data-height="{photo.height_px}">'
+        f'<img draggable="false" src="{_data_url(jpeg, "image/jpeg")}" '
+        f'alt="{escape(photo.name)} with its faces marked"></div>'
+    )
+
+
+def _tools(photo: AnsweredPhoto, jpeg: bytes) -> str:
+    """Draw a box, copy, download. Links carry their data: nothing lies on the server."""
+    stem = escape(Path(photo.name).stem or "photo")
+    answer = escape(json.dumps(photo_json(photo), indent=2), quote=True)
+    csv_url = "data:text/csv;charset=utf-8," + quote(photo_csv(photo))
+    return (
+        '<div class="mp-tools">'
+        '<button type="button" data-tool="box" aria-pressed="false">Draw a missed face</button>'
+        f'<button type="button" data-tool="copy" data-text="{answer}">Copy as JSON</button>'
+        f'<a download="{stem}-faces.csv" href="{csv_url}">Download CSV</a>'
+        f'<a download="{stem}-faces.jpg" href="{_data_url(jpeg, "image/jpeg")}">'
+        "Download picture</a></div>"
+    )
+
+
+def _shrunk(image_rgb: np.ndarray) -> np.ndarray:
+    height_px, width_px = image_rgb.shape[:2]
+    scale = _MAX_SHOWN_PX / max(height_px, width_px)
+    if scale >= 1:
+        return image_rgb
+    size = round(width_px * scale), round(height_px * scale)
+    return cv2.resize(image_rgb, size, interpolation=cv2.INTER_AREA)
+
+
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,175 @@
+"""The app on one port: the studio's pages at ``/``, the demo at ``/demo/``, REST at ``/api/``.
+
+Gradio and Streamlit take seconds to import, so a front door opens the port at once, shows a page
+that says so, and hands over when the app is built. Models load later still, beside the pages.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import urllib.request
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import uvicorn
+
+from ui.front_door import FrontDoor
+from ui.guard import LOCAL_HOSTS, Guard
+from ui.studio import Studio, open_studio
+from ui.theme import TITLE, gradio_theme, streamlit_options
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+Part = Literal["all", "demo"]
+
+_SHELL = Path(__file__).parent / "streamlit_shell.py"
+#: Enforced while an upload arrives; ``core.images`` refuses larger files anyway.
+_MAX_UPLOAD_MB = 64
+_QUIET = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_OFFLINE": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+class ServeError(ValueError):
+    """The app cannot start as asked; the message is one clear line."""
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    home: Path | None = None,
+    model: Path | None = None,
+    device: str = "auto",
+    auth: str | None = None,
+    only: Part = "all",
+    open_browser: bool = True,
+) -> None:
+    """Run the app until it is stopped. Raises ServeError before anything is opened.
+
+    ``auth`` is ``NAME:PASSWORD``; without it only this machine may be served.
+    """
+    users = _users(auth)
+    hosts = _hosts(host, logged_in=bool(users))
+    _check_port(host, port)
+    os.environ.update(_QUIET)
+    studio = open_studio(home, model, device)
+    door = FrontDoor(lambda: build_app(studio, only))
+    app = Guard(door, hosts, users)
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    print(f"{TITLE}: {address}   (data: {studio.home.root}; stop with Ctrl+C)", flush=True)
+    if open_browser:
+        threading.Thread(target=_open_when_up, args=(address,), daemon=True).start()
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+def build_app(studio: Studio, only: Part = "all") -> FastAPI:
+    """The whole app for a studio, without the guard. Imports the toolkits: takes seconds."""
+    import gradio as gr
+    from fastapi import FastAPI
+    from starlette.responses import RedirectResponse
+
+    from ui.api import add_api
+    from ui.gradio_demo import HEAD, build_demo, demo_css
+
+    streamlit_app = _streamlit_app() if only == "all" else None
+    app = FastAPI(
+        title=TITLE,
+        lifespan=streamlit_app.lifespan() if streamlit_app else None,
+        docs_url=None,  # would fetch scripts from the internet; /api/ shows the same
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    add_api(app, studio)
+    app.add_route("/demo", lambda request: RedirectResponse("/demo/"))
+    gr.mount_gradio_app(
+        app,
+        build_demo(studio),
+        path="/demo",
+        theme=gradio_theme(),
+        css=demo_css(),
+        head=HEAD,
+        max_file_size=f"{_MAX_UPLOAD_MB}mb",
+        allowed_paths=[],
+        blocked_paths=[str(studio.home.root)],
+        show_error=False,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=[],
+        ssr_mode=False,
+        pwa=False,
+    )
+    if streamlit_app:
+        app.mount("/", streamlit_app)
+    else:
+        app.add_route("/", lambda request: RedirectResponse("/demo/"))
+    return app
+
+
+def _streamlit_app():
+    import streamlit as st
+    from streamlit import config
+
+    for name, value in streamlit_options().items():
+        config.set_option(name, value)
+    config.set_option("server.maxUploadSize", _MAX_UPLOAD_MB)
+    return st.App(_SHELL)
+
+
+def _users(auth: str | None) -> dict[str, str]:
+    if auth is None:
+        return {}
+    name, _, password = auth.partition(":")
+    if not name or len(password) < 8:
+        raise ServeError("--auth: expected NAME:PASSWORD with a password of at least 8 characters")
+    return {name: password}
+
+
+def _hosts(host: str, *, logged_in: bool) -> frozenset[str] | None:
+    """The host names to answer for. Only with a login may other machines come."""
+    if host in LOCAL_HOSTS:
+        return LOCAL_HOSTS
+    if not logged_in:
+        raise ServeError(
+            f"--host {host} would let other machines in: add --auth NAME:PASSWORD, or leave the "
+            "host at 127.0.0.1"
+        )
+    return None
+
+
+def _check_port(host: str, port: int) -> None:
+    """Say that the port is taken before models are loaded for nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServeError(
+                f"cannot listen on {host}:{port} ({error.strerror}); choose another --port"
+            ) from None
+
+
+def _open_when_up(address: str) -> None:
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(address, timeout=1)
+        except OSError:
+            time.sleep(0.1)
+        else:
+            webbrowser.open(address)
+            return

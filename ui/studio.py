@@ -1,0 +1,56 @@
+"""What a running app has: the home folder, the models, and who is working.
+
+Every screen of the process shares one studio: the server opens it, tests open their own.
+"""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.home import Home
+from db.migrations import open_home
+from ui.model_shelf import ModelShelf
+
+_current: Studio | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """``annotator``: whose labels these are where nobody has to log in."""
+
+    home: Home
+    models: ModelShelf
+    annotator: str
+
+
+def open_studio(
+    home: Path | None = None, student: Path | None = None, device: str = "auto"
+) -> Studio:
+    """Open the home folder and begin to load the models; this studio is the current one now."""
+    place = open_home(home)
+    shelf = ModelShelf(place, student, device)
+    shelf.start()
+    studio = Studio(home=place, models=shelf, annotator=_who())
+    use_studio(studio)
+    return studio
+
+
+def use_studio(studio: Studio | None) -> None:
+    global _current
+    _current = studio
+
+
+def current_studio() -> Studio:
+    """The studio of this process. Streamlit runs its pages without arguments, hence this."""
+    if _current is None:
+        raise RuntimeError("no studio is open: start with `python launch.py serve`")
+    return _current
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a user entry
+        return "local"

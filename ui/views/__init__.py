@@ -1,0 +1,1 @@
+"""The studio's pages, one a file: each has ``show``."""
