@@ -9,6 +9,7 @@ import contextlib
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ SAVE_EVERY_SECONDS = 60.0
 
 #: Called once an epoch with the averaged network; returns figures for the log.
 Validate = Callable[[nn.Module], Mapping[str, float]]
+
+
+class TrainingStopped(Exception):
+    """Somebody asked the training to stop; its state is saved."""
 
 
 def learning_rate(step: int, recipe: Recipe, steps_per_epoch: int) -> float:
@@ -71,6 +76,7 @@ class Trainer:
     folder: RunFolder
     device: torch.device
     validate: Validate
+    stop: threading.Event | None = None  # asks for an end after the present step
 
     def __post_init__(self) -> None:
         self.network.to(self.device)
@@ -126,9 +132,16 @@ class Trainer:
             if self.is_first_rank and now - saved_at > SAVE_EVERY_SECONDS:
                 self._save()
                 saved_at = time.monotonic()
+            self._stop_if_asked()
             if self.step >= last:
                 break
             asked = time.monotonic()
+
+    def _stop_if_asked(self) -> None:
+        if self.stop is not None and self.stop.is_set():
+            if self.is_first_rank:
+                self._save()
+            raise TrainingStopped(f"stopped at step {self.step}, its state saved")
 
     def _train_step(self, batch: Batch) -> dict[str, Tensor]:
         rate = learning_rate(self.step, self.recipe, self.source.steps)

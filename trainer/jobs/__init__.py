@@ -1,0 +1,1 @@
+"""Trainings as jobs: submit, status, cancel, logs. Start with ``local.LocalJobs``."""

@@ -1,0 +1,32 @@
+"""A training process lives only as long as its supervisor: the pipe on its standard input.
+
+The supervisor holds the other end. Closing it asks for a stop; when the supervisor dies, by
+SIGKILL or power-off button, the kernel closes it. So no process is ever left behind, not even
+the ranks that ``torchrun`` puts into sessions of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+#: Time to save a checkpoint after the word to stop; then the process ends without more ado.
+GRACE_S = 10.0
+#: Exit code of a process that did not stop in time.
+EXIT_OVERDUE = 75
+
+
+def watch_lifeline(descriptor: int = 0) -> threading.Event:
+    """An event that is set when the supervisor asks for a stop or is gone."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        while os.read(descriptor, 64):  # empty at the end of the pipe
+            pass
+        stop.set()
+        time.sleep(GRACE_S)
+        os._exit(EXIT_OVERDUE)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+    return stop

@@ -1,0 +1,97 @@
+"""Where a run keeps its files: ``HOME/runs/ID/``.
+
+labels.jsonl      the labels as they were when the run began
+training/         the trainer's own folder (trainer.run_folder)
+log.txt           what its processes printed
+failure.json      why a process gave up, in its own words
+batch_size        smaller than the recipe's, after the memory did not suffice
+comparison.json   challenger against champion
+changed/          crops of faces on which the two differ
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from db.home import Home
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The paths of one run. What is written here appears whole or not at all."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, home: Home, run_id: int) -> RunFiles:
+        return cls(home.root / "runs" / str(run_id))
+
+    @property
+    def training(self) -> Path:
+        return self.root / "training"
+
+    @property
+    def model(self) -> Path:
+        return self.training / "model.safetensors"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log.txt"
+
+    @property
+    def comparison(self) -> Path:
+        return self.root / "comparison.json"
+
+    @property
+    def changed(self) -> Path:
+        return self.root / "changed"
+
+    @property
+    def _failure(self) -> Path:
+        return self.root / "failure.json"
+
+    @property
+    def _batch_size(self) -> Path:
+        return self.root / "batch_size"
+
+    def batch_size(self) -> int | None:
+        """The batch size after halvings; None: the recipe's own."""
+        return int(self._batch_size.read_text()) if self._batch_size.exists() else None
+
+    def set_batch_size(self, size: int) -> None:
+        write_whole(self._batch_size, str(size).encode())
+
+    def fail(self, **failure: Any) -> None:
+        """Leave word of why this process gives up."""
+        write_whole(self._failure, json.dumps(failure).encode())
+
+    def take_failure(self) -> Mapping[str, Any] | None:
+        """The word that was left, once."""
+        if not self._failure.exists():
+            return None
+        failure = json.loads(self._failure.read_text())
+        self._failure.unlink()
+        return failure
+
+    def log_tail(self, lines: int) -> str:
+        """The last lines of the log; progress bars show their last state only."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - 400 * lines))
+            text = file.read().decode(errors="replace")
+        shown = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
+        return "\n".join(shown[-lines - 1 :]).strip("\n")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that appears whole or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)

@@ -1,0 +1,83 @@
+"""The labels as they were when a run began: a file that a resumed run reads again.
+
+People go on labelling while a run trains or waits to be resumed; the run keeps to what it began
+with, so that it can be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.datasets import FaceSample, Reading
+from core.faces import FaceBox, HeadPose, MaskLabel
+from trainer.annotated_faces import read_annotated
+from trainer.jobs.run_files import write_whole
+
+SPLITS = ("train", "val", "test")
+_FILE = "labels.jsonl"
+
+
+def is_snapshot(folder: Path) -> bool:
+    """Whether ``folder`` holds the labels of a run."""
+    return (folder / _FILE).is_file()
+
+
+def take_snapshot(home: Path, folder: Path) -> None:
+    """Write the labels of a home folder to ``folder``, unless that was done before."""
+    if is_snapshot(folder):
+        return
+    rows = [
+        _row(sample, home, split)
+        for split in SPLITS
+        for sample in read_annotated(home, split).samples
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in ({"home": str(home)}, *rows))
+    write_whole(folder / _FILE, text.encode())
+
+
+def read_snapshot(folder: Path, split: str | None) -> Reading:
+    """The labelled faces of one split, or of all."""
+    first, *rows = map(json.loads, (folder / _FILE).read_text().splitlines())
+    home = Path(first["home"])
+    chosen = (row for row in rows if split is None or row["split"] == split)
+    return Reading(tuple(_sample(row, home) for row in chosen), ())
+
+
+def _row(sample: FaceSample, home: Path, split: str) -> dict[str, Any]:
+    if sample.box is None or sample.crop_square is None:
+        raise ValueError(f"{sample.name}: a face of the database has a box and a square")
+    return {
+        "name": sample.name,
+        "split": split,
+        "path": str(sample.image_path.relative_to(home)),
+        "box": _numbers(sample.box),
+        "square": _numbers(sample.crop_square),
+        "factor": sample.crop_factor,
+        "mask": sample.mask,
+        "pose": sample.pose and [sample.pose.yaw_deg, sample.pose.pitch_deg, sample.pose.roll_deg],
+        "source": sample.source,
+        "group": sample.group,
+        "attributes": dict(sample.attributes),
+    }
+
+
+def _sample(row: dict[str, Any], home: Path) -> FaceSample:
+    return FaceSample(
+        name=row["name"],
+        split=row["split"],
+        image_path=home / row["path"],
+        box=FaceBox(*row["box"]),
+        crop_square=FaceBox(*row["square"]),
+        crop_factor=row["factor"],
+        mask=MaskLabel(row["mask"]) if row["mask"] else None,
+        pose=HeadPose(*row["pose"]) if row["pose"] else None,
+        source=row["source"],
+        group=row["group"],
+        attributes=row["attributes"],
+    )
+
+
+def _numbers(box: FaceBox) -> list[float]:
+    return [box.left_px, box.top_px, box.width_px, box.height_px]
