@@ -21,12 +21,14 @@ USER_ERRORS = (
     ("core.images", "ImageError"),
     ("db.errors", "StudioError"),
     ("trainer.evaluate", "EvaluationError"),
+    ("ui.server", "ServeError"),
 )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
-    args = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    args = build_parser().parse_args(given or ["serve"])
     try:
         return args.command(args)
     except KeyboardInterrupt:
@@ -63,10 +65,40 @@ def build_parser() -> argparse.ArgumentParser:
         prog="launch.py", description="Head pose and mask wearing of faces in photos."
     )
     commands = parser.add_subparsers(title="commands", required=True)
+    _add_serve(commands)
     _add_predict(commands)
     _add_evaluate(commands)
     _add_train(commands)
     return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("serve", help="open the app in the browser (the default)")
+    parser.add_argument("--host", default="127.0.0.1", help="other than this machine: needs --auth")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--home", type=Path, metavar="DIR", help="where photos and labels are kept")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a student to answer with")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask everybody to log in")
+    parser.add_argument("--only", default="all", choices=("all", "demo"), help="a part of the app")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    parser.set_defaults(command=serve)
+
+
+def serve(args: argparse.Namespace) -> int:
+    from ui import server
+
+    server.serve(
+        host=args.host,
+        port=args.port,
+        home=args.home,
+        model=args.model,
+        device=args.device,
+        auth=args.auth,
+        only=args.only,
+        open_browser=not args.no_browser,
+    )
+    return 0
 
 
 def _add_predict(commands: argparse._SubParsersAction) -> None:
