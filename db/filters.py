@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from core.faces import MaskLabel
 from db.database import placeholders
@@ -65,8 +65,7 @@ class FaceFilter:
         return cls(**given)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """A piece of SQL over ``face_states s``, and its values."""
 
     sql: str

@@ -134,13 +134,13 @@ def _walk(
     parts = [
         _walk_sql(walk, status, query.filter, count, after, extra) for status in _statuses(query)
     ]
-    direction = "DESC" if walk.descending else "ASC"
-    sql = " UNION ALL ".join(f"SELECT * FROM ({part.sql})" for part in parts)
-    values = [value for part in parts for value in part.values]
-    rows = db.execute(
-        f"{sql} ORDER BY value {direction}, face_id {direction} LIMIT {count:d}", values
-    )
-    return [Cursor(*row) for row in rows]
+    sql, values = parts[0]
+    if len(parts) > 1:  # labelled and not: merge the first rows of both
+        direction = "DESC" if walk.descending else "ASC"
+        sql = " UNION ALL ".join(f"SELECT * FROM ({part.sql})" for part in parts)
+        sql += f" ORDER BY value {direction}, face_id {direction} LIMIT {count:d}"
+        values = tuple(value for part in parts for value in part.values)
+    return [Cursor(*row) for row in db.execute(sql, values)]
 
 
 def _walk_sql(
