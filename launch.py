@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from ui import data_commands
+
 #: What scripts see when the input was bad, as with argparse's own errors.
 EXIT_BAD_INPUT = 2
 
@@ -69,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_evaluate(commands)
     _add_train(commands)
+    data_commands.add_commands(commands)
     return parser
 
 

@@ -77,9 +77,12 @@ def read_pth(path: Path) -> Mapping[str, Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd pickles: refused below, in our words
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: cannot be read as plain tensors: {reason}") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+        # torch's own words advise to run the file's code; ours do not
+        raise CheckpointError(
+            f"{path}: cannot be read as plain tensors: it is damaged, no .pth, or holds more than "
+            "names and tensors, which is never run; save its state_dict() alone"
+        ) from None
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

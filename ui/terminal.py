@@ -6,9 +6,12 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from core.faces import FacePrediction
 
@@ -146,6 +149,17 @@ def printable(text: str) -> str:
 def json_text(value: object) -> str:
     """Indented JSON in ASCII, so that any terminal and any file name survive; NaN is refused."""
     return json.dumps(value, indent=2, allow_nan=False)
+
+
+@contextmanager
+def progress_count(what: str) -> Iterator[Callable[[int], None]]:
+    """A counter on the error stream for work of unknown length; give it the total so far."""
+    with tqdm(unit=f" {what}", mininterval=0.5) as bar:
+
+        def show(done: int) -> None:
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def check_writable(path: Path) -> None:

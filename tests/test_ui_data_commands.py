@@ -1,0 +1,60 @@
+"""import, export, backup, restore and convert through the command line, on real files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import launch
+from tests.dataset_files import draw_face
+
+
+def run(*words: object) -> int:
+    return launch.main([str(word) for word in words])
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """A folder per class with three drawn faces."""
+    for index, name in enumerate(("masked", "unmasked", "incorrect")):
+        draw_face(tmp_path / "faces" / name / f"{name}.png", 96 + index, 96 + index)
+    return tmp_path / "faces"
+
+
+def test_labels_survive_import_export_and_import_again(tmp_path, folders, capsys):
+    assert run("import", folders, "--home", tmp_path / "a") == 0
+    assert "labels: 3 new" in capsys.readouterr().out
+    assert (
+        run("export", tmp_path / "out", "--images", "--format", "csv", "--home", tmp_path / "a")
+        == 0
+    )
+    assert run("import", tmp_path / "out", "--home", tmp_path / "b") == 0
+    assert "labels: 3 new" in capsys.readouterr().out
+    assert run("import", folders, "--home", tmp_path / "a") == 0
+    assert "labels: 0 new, 3 the same" in capsys.readouterr().out
+
+
+def test_a_backup_brings_the_labels_back(tmp_path, folders, capsys):
+    run("import", folders, "--home", tmp_path / "a")
+    assert run("backup", tmp_path / "all.tar", "--home", tmp_path / "a") == 0
+    assert run("restore", tmp_path / "all.tar", "--home", tmp_path / "b") == 0
+    capsys.readouterr()
+    run("import", folders, "--home", tmp_path / "b")
+    assert "3 the same" in capsys.readouterr().out
+
+
+def test_what_cannot_be_done_exits_2_with_one_line(tmp_path, capsys):
+    (tmp_path / "bad.pth").write_bytes(b"x")
+    home = tmp_path / "home"
+    for words in (
+        ("import", tmp_path / "nowhere", "--home", home),
+        ("backup", tmp_path / "x.zip", "--home", home),
+        ("restore", tmp_path / "nothing.db", "--home", home),
+        ("convert", tmp_path / "bad.pth"),
+        ("convert", tmp_path / "none.pth"),
+    ):
+        assert run(*words) == 2, words
+        error = capsys.readouterr().err.strip().splitlines()
+        assert len([line for line in error if "pictures [" not in line]) == 1, error
+    assert not (tmp_path / "bad.safetensors").exists()

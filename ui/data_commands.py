@@ -1,0 +1,93 @@
+"""The commands that move data and weights: import, export, backup, restore, convert."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Register the five with the parser of ``launch.py``."""
+    take = commands.add_parser("import", help="take photos or labelled faces into the database")
+    take.add_argument("path", type=Path, metavar="DIR|FILE")
+    take.add_argument("--format", help="found out from the content unless given")
+    take.add_argument("--split", help="one split of a published data set")
+    take.add_argument("--source", help="what to call where it comes from (default: its name)")
+    _finish(take, import_data)
+
+    give = commands.add_parser("export", help="write the labels to a file or folder")
+    give.add_argument("target", type=Path, metavar="FILE|DIR", help="new; never overwritten")
+    give.add_argument("--format", help="csv, jsonl, coco, voc or folders (default: by the suffix)")
+    give.add_argument("--images", action="store_true", help="with the pictures")
+    _finish(give, export_data)
+
+    save = commands.add_parser("backup", help="copy the database while others write")
+    save.add_argument("target", type=Path, metavar="FILE", help=".db, or .tar with the pictures")
+    _finish(save, backup)
+
+    back = commands.add_parser("restore", help="bring a backup back")
+    back.add_argument("source", type=Path, metavar="FILE")
+    _finish(back, restore)
+
+    turn = commands.add_parser("convert", help="turn the paper authors' .pth into a checkpoint")
+    turn.add_argument("source", type=Path, metavar="FILE.pth")
+    turn.add_argument("--out", type=Path, metavar="FILE", help="default: beside it, .safetensors")
+    turn.set_defaults(command=convert)
+
+
+def _finish(parser: argparse.ArgumentParser, command: object) -> None:
+    parser.add_argument("--home", type=Path, metavar="DIR", help="where photos and labels are kept")
+    parser.set_defaults(command=command)
+
+
+def import_data(args: argparse.Namespace) -> int:
+    from core.detector import FaceDetector
+    from db.migrations import open_home
+    from trainer.dataset_import import import_path
+    from ui.terminal import progress_count
+
+    with progress_count("pictures") as progress:
+        report = import_path(
+            open_home(args.home),
+            args.path,
+            format=args.format,
+            split=args.split,
+            source=args.source,
+            detect=FaceDetector().detect,
+            progress=progress,
+        )
+    print(report.text())
+    return 0
+
+
+def export_data(args: argparse.Namespace) -> int:
+    from db.migrations import open_home
+    from trainer.dataset_export import export_path
+
+    report = export_path(open_home(args.home), args.target, format=args.format, images=args.images)
+    print(report.text())
+    return 0
+
+
+def backup(args: argparse.Namespace) -> int:
+    from db.backup import back_up
+    from db.migrations import open_home
+
+    print(back_up(open_home(args.home), args.target).text())
+    return 0
+
+
+def restore(args: argparse.Namespace) -> int:
+    from db.backup import restore as bring_back
+
+    print(bring_back(args.home, args.source).text())  # the present file may be damaged: not opened
+    return 0
+
+
+def convert(args: argparse.Namespace) -> int:
+    from core.conversion import convert_published_student
+
+    target = args.out or args.source.with_suffix(".safetensors")
+    convert_published_student(args.source, target)
+    print(target)
+    return 0
