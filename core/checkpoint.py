@@ -130,7 +130,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         name: value.float() if value.is_floating_point() else value
         for name, value in tensors.items()
     }
-    return Checkpoint(_parse_card(path, header.get("card", "")), tensors, _sha256(path))
+    return Checkpoint(parse_card(path, header.get("card", "")), tensors, sha256_of(path))
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
@@ -154,7 +154,8 @@ def _short(names: list[str], limit: int = 5) -> str:
     return ", ".join(names[:limit]) + more
 
 
-def _parse_card(path: Path, text: str) -> ModelCard:
+def parse_card(path: Path, text: str) -> ModelCard:
+    """The model card in a file's header. Raises CheckpointError."""
     try:
         values: dict[str, Any] = json.loads(text)
         known = {item.name for item in fields(ModelCard)}
@@ -168,6 +169,7 @@ def _parse_card(path: Path, text: str) -> ModelCard:
         raise CheckpointError(f"{path}: its model card cannot be read: {error}") from None
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

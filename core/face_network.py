@@ -15,28 +15,48 @@ from core.networks.outputs import FaceLogits
 
 def normalize(crops: Tensor, card: ModelCard) -> Tensor:
     """(B, S, S, 3) uint8 RGB → (B, 3, S, S) float32, channels-last in memory."""
+    _check(crops)
+    return _normalize(crops, card, *_mean_and_scale(card, crops.device))
+
+
+def _check(crops: Tensor) -> None:
     if crops.dtype != torch.uint8 or crops.ndim != 4 or crops.shape[-1] != 3:
         raise ValueError(
             f"expected uint8 crops (B, S, S, 3), got {crops.dtype} {tuple(crops.shape)}"
         )
+
+
+def _mean_and_scale(card: ModelCard, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """(3,) each, for pixels in [0, 255]: normalised = (pixel − mean) · scale."""
+    mean = torch.tensor(card.mean, device=device) * 255.0
+    return mean, 1.0 / (torch.tensor(card.std, device=device) * 255.0)
+
+
+def _normalize(crops: Tensor, card: ModelCard, mean: Tensor, scale: Tensor) -> Tensor:
     if card.channel_order == "bgr":
         crops = crops.flip(-1)
-    mean = torch.tensor(card.mean, device=crops.device) * 255.0
-    scale = 1.0 / (torch.tensor(card.std, device=crops.device) * 255.0)
     return ((crops.float() - mean) * scale).permute(0, 3, 1, 2)
 
 
 class FaceNetwork(nn.Module):
     """``network`` behind ``normalize``; ``card`` says everything else about it."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, network: nn.Module, card: ModelCard) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
         self.card = card
+        # Buffers: they follow the network to its device once, and CUDA graphs can record them.
+        mean, scale = _mean_and_scale(card)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("scale", scale, persistent=False)
 
     def forward(self, crops: Tensor) -> FaceLogits:
         """``FaceLogits`` of uint8 RGB crops (B, S, S, 3), S = ``card.input_px``."""
-        return self.network(normalize(crops, self.card))
+        _check(crops)
+        return self.network(_normalize(crops, self.card, self.mean, self.scale))
 
     @property
     def device(self) -> torch.device:

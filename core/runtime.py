@@ -13,10 +13,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
+from core.answer_network import AnswerNetwork, FaceAnswers, build_answer_network
 from core.checkpoint import CheckpointError, ModelCard, load_checkpoint
-from core.face_network import FaceNetwork, build_face_network
-from core.head_pose import BIN_CENTERS_DEG, BIN_WIDTH_DEG, rotation_from_euler
-from core.networks.outputs import FaceLogits
+from core.head_pose import rotation_from_euler
 
 RUNTIMES = ("torch", "onnx", "onnx-int8")
 
@@ -65,41 +64,21 @@ class Runtime(Protocol):
 class TorchRuntime:
     """PyTorch on the CPU or a CUDA device."""
 
-    def __init__(self, network: FaceNetwork, model_id: str, device: str = "cpu") -> None:
+    def __init__(self, network: AnswerNetwork, model_id: str, device: str = "cpu") -> None:
         self.network = network.to(device).eval()
+        self.device = device
         self.card = network.card
         self.model_id = model_id
 
     @torch.inference_mode()
     def predict_batch(self, crops_rgb: np.ndarray) -> BatchPrediction:
-        crops = torch.from_numpy(np.ascontiguousarray(crops_rgb)).to(self.network.device)
-        return finish_logits(self.network(crops), self.card)
+        crops = torch.from_numpy(np.ascontiguousarray(crops_rgb)).to(self.device)
+        return as_arrays(self.network(crops))
 
 
-def finish_logits(logits: FaceLogits, card: ModelCard) -> BatchPrediction:
-    """Calibrated probabilities and decoded angles of raw outputs, by the rules of the card."""
-    mask = pose = angles = None
-    if logits.mask_logits is not None:
-        calibrated = logits.mask_logits.float() / card.mask_temperature
-        mask = _three_classes(calibrated.softmax(-1).cpu().numpy(), card)
-    if logits.yaw_logits is not None:
-        pose = logits.pose_logits.float().softmax(-1).cpu().numpy()  # (B, 3, 62)
-        angles = (pose @ bin_values_deg(card)).astype(np.float32)
-    return BatchPrediction(mask, angles, pose)
-
-
-def bin_values_deg(card: ModelCard) -> np.ndarray:
-    """The angle each bin stands for (62,): its centre, or its left edge for foreign weights."""
-    if card.decode == "left-edges":
-        return BIN_CENTERS_DEG - BIN_WIDTH_DEG / 2
-    return BIN_CENTERS_DEG
-
-
-def _three_classes(probabilities: np.ndarray, card: ModelCard) -> np.ndarray:
-    """A model without the class ``incorrect`` gives it probability 0."""
-    if probabilities.shape[1] == 2:
-        return np.pad(probabilities, ((0, 0), (0, 1)))
-    return probabilities
+def as_arrays(answers: FaceAnswers) -> BatchPrediction:
+    """The tensors of ``answers`` as arrays in main memory."""
+    return BatchPrediction(*(None if value is None else value.cpu().numpy() for value in answers))
 
 
 class Ensemble:
@@ -149,8 +128,18 @@ def resolve_device(name: str) -> str:
 
 
 def load_runtime(path: Path, runtime: str = "torch", device: str = "cpu") -> Runtime:
-    """The model of a checkpoint, loaded into ``runtime``. Raises CheckpointError."""
-    if runtime != "torch":
-        raise CheckpointError(f"runtime {runtime!r} is not built into this version; use torch")
+    """The model of a checkpoint, loaded into ``runtime``. Raises CheckpointError.
+
+    ``onnx`` and ``onnx-int8`` read the file that ``launch.py export`` wrote beside the checkpoint.
+    An ONNX file given itself always runs on ONNX Runtime.
+    """
+    from core.runtime_onnx import load_exported, load_onnx
+
+    if runtime not in RUNTIMES:
+        raise CheckpointError(f"unknown runtime {runtime!r}; give one of {', '.join(RUNTIMES)}")
+    if path.suffix == ".onnx":
+        return load_onnx(path)
+    if runtime in ("onnx", "onnx-int8"):
+        return load_exported(path, "fp32" if runtime == "onnx" else "int8")
     checkpoint = load_checkpoint(path)
-    return TorchRuntime(build_face_network(checkpoint, path.name), checkpoint.model_id, device)
+    return TorchRuntime(build_answer_network(checkpoint, path.name), checkpoint.model_id, device)
