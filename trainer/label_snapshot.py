@@ -7,6 +7,7 @@ with, so that it can be repeated.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def _row(sample: FaceSample, home: Path, split: str) -> dict[str, Any]:
         "square": _numbers(sample.crop_square),
         "factor": sample.crop_factor,
         "mask": sample.mask,
-        "pose": sample.pose and [sample.pose.yaw_deg, sample.pose.pitch_deg, sample.pose.roll_deg],
+        "pose": sample.pose and asdict(sample.pose),
         "source": sample.source,
         "group": sample.group,
         "attributes": dict(sample.attributes),
@@ -72,7 +73,7 @@ def _sample(row: dict[str, Any], home: Path) -> FaceSample:
         crop_square=FaceBox(*row["square"]),
         crop_factor=row["factor"],
         mask=MaskLabel(row["mask"]) if row["mask"] else None,
-        pose=HeadPose(*row["pose"]) if row["pose"] else None,
+        pose=HeadPose(**row["pose"]) if row["pose"] else None,
         source=row["source"],
         group=row["group"],
         attributes=row["attributes"],

@@ -1,0 +1,107 @@
+"""Trainings on this machine: a queue in the database, and a worker process for each device.
+
+The worker is started on demand and outlives whoever started it, so the server may be killed or
+restarted while a training goes on.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from db.database import connect
+from db.home import Home
+from db.runs import Run, get_run, list_runs, request_run, set_status, submit_run
+from trainer.jobs.device_lock import device_lock
+from trainer.jobs.run_files import RunFiles
+
+BACKEND = "local"
+LOST = "its worker or the machine stopped; resume it: it goes on from its last checkpoint"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class LocalJobs:
+    """A ``JobBackend``. Thread-safe: every call opens its own connection."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def submit(self, config: Mapping[str, Any], *, device: str) -> Run:
+        with connect(self.home) as db:
+            run = submit_run(
+                db, recipe=str(config["preset"]), config=config, device=device, backend=BACKEND
+            )
+        start_worker(self.home, device)
+        return run
+
+    def status(self, run_id: int) -> Run:
+        with connect(self.home, read_only=True) as db:
+            return get_run(db, run_id)
+
+    def cancel(self, run_id: int) -> Run:
+        with connect(self.home) as db:
+            return request_run(db, run_id, "cancel")
+
+    def pause(self, run_id: int) -> Run:
+        with connect(self.home) as db:
+            return request_run(db, run_id, "pause")
+
+    def resume(self, run_id: int) -> Run:
+        with connect(self.home) as db:
+            run = set_status(db, run_id, "queued")
+        start_worker(self.home, run.device)
+        return run
+
+    def logs(self, run_id: int, lines: int = 50) -> str:
+        return RunFiles.of(self.home, run_id).log_tail(lines)
+
+
+def start_worker(home: Home, device: str) -> None:
+    """A worker for this device; where one is at work already, the new one ends at once."""
+    log = home.root / "runs" / f"worker-{device.replace(':', '-')}.log"
+    log.parent.mkdir(mode=0o700, exist_ok=True)
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trainer.worker", "--home", str(home.root), "--device", device],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            cwd=_ROOT,
+            start_new_session=True,
+        )
+    # collects its exit code when it ends before us, so that no zombie stays
+    threading.Thread(target=process.wait, name="worker-exit", daemon=True).start()
+
+
+def start_workers(home: Home) -> None:
+    """A worker for every device that a run waits for, as after a start of the machine."""
+    with connect(home, read_only=True) as db:
+        devices = {run.device for run in list_runs(db, status="queued") if run.backend == BACKEND}
+    for device in sorted(devices):
+        start_worker(home, device)
+
+
+def find_lost_runs(home: Home) -> list[Run]:
+    """Runs said to be running that nobody works on any more: now failed, and to be resumed."""
+    with connect(home, read_only=True) as db:
+        running = [run for run in list_runs(db, status="running") if run.backend == BACKEND]
+    lost = []
+    for device in {run.device for run in running}:
+        with device_lock(home, device) as locks:
+            if locks is not None:
+                lost += mark_lost(home, device)
+    return lost
+
+
+def mark_lost(home: Home, device: str) -> list[Run]:
+    """Fail the runs of a device whose lock the caller holds: whoever led them is dead."""
+    with connect(home) as db:
+        return [
+            set_status(db, run.id, "failed", LOST)
+            for run in list_runs(db, status="running")
+            if (run.backend, run.device) == (BACKEND, device)
+        ]
