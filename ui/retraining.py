@@ -1,0 +1,171 @@
+"""What the train and models pages show and do, free of any toolkit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from db.database import connect
+from db.errors import StudioError
+from db.label_changes import LabelChanges, changes_since
+from db.models import (
+    AliasChange,
+    Model,
+    alias_history,
+    aliases,
+    list_models,
+    model_in_use,
+    promote,
+    roll_back,
+)
+from db.runs import Run, get_run, list_runs, metric_names, metrics
+from trainer.jobs.devices import Device, find_devices
+from trainer.jobs.local import LocalJobs, find_lost_runs, start_workers
+from trainer.jobs.run_files import RunFiles
+from ui.studio import Studio
+
+#: What a preset is for, in the order the page offers them.
+PRESETS: Mapping[str, str] = {
+    "quick": "2 gentle epochs from the champion: after a round of corrections",
+    "standard": "4 epochs from the champion: after many new pictures",
+    "full": "7 epochs from fresh weights: when the data have changed altogether",
+}
+ACTIVE = ("queued", "running")
+_EVER = "0000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """What a press of the button would be about."""
+
+    champion: str | None
+    changes: Sequence[LabelChanges]
+    devices: Sequence[Device]
+
+    @property
+    def changed(self) -> int:
+        return sum(change.new + change.corrected for change in self.changes)
+
+
+def overview(studio: Studio) -> Overview:
+    """Labels since the champion's training began, and where one could train now."""
+    with connect(studio.home, read_only=True) as db:
+        champion = model_in_use(db, "champion")
+        run = get_run(db, champion.run_id) if champion and champion.run_id else None
+        changes = changes_since(db, (run and run.started_at) or _EVER)
+    return Overview(
+        champion=champion.name if champion else None, changes=changes, devices=find_devices()
+    )
+
+
+def start(
+    studio: Studio,
+    preset: str,
+    device: str,
+    *,
+    replay: Sequence[str] = (),
+    benchmarks: Sequence[str] = (),
+    changes: Mapping[str, Any] | None = None,
+) -> Run:
+    """Queue a training. Raises StudioError, one line, when it cannot begin."""
+    from trainer.redistill import RetrainingConfig, prepare
+
+    for folder in (*replay, *benchmarks):
+        if not (Path(folder).expanduser() / "labels.csv").is_file():
+            raise StudioError(f"{folder}: no labels.csv in it; give a pose-csv or mask-csv folder")
+    config = RetrainingConfig(
+        preset=preset,
+        changes=dict(changes or {}),
+        replay=[str(Path(folder).expanduser().resolve()) for folder in replay],
+        benchmarks=[str(Path(folder).expanduser().resolve()) for folder in benchmarks],
+    )
+    return LocalJobs(studio.home).submit(prepare(studio.home, config).to_json(), device=device)
+
+
+def runs(studio: Studio, limit: int = 20) -> list[Run]:
+    """The latest runs, newest first; those that died are found out on the way."""
+    find_lost_runs(studio.home)
+    with connect(studio.home, read_only=True) as db:
+        return list_runs(db, limit=limit)
+
+
+def queue_place(run: Run, all_runs: Sequence[Run]) -> int:
+    """How many runs of the same device come before this one."""
+    return sum(
+        other.id < run.id and other.status in ACTIVE and other.device == run.device
+        for other in all_runs
+    )
+
+
+def continue_queue(studio: Studio) -> None:
+    """After a start of the server: workers for runs that wait."""
+    find_lost_runs(studio.home)
+    start_workers(studio.home)
+
+
+def curves(studio: Studio, run_id: int, names: Sequence[str]) -> dict[str, list[tuple[int, float]]]:
+    """(step, value) of each of these curves that the run has."""
+    with connect(studio.home, read_only=True) as db:
+        known = set(metric_names(db, run_id))
+        return {
+            name: [(step, value) for step, value in metrics(db, run_id, name) if value is not None]
+            for name in names
+            if name in known
+        }
+
+
+def last_value(studio: Studio, run_id: int, name: str) -> float | None:
+    points = curves(studio, run_id, [name]).get(name)
+    return points[-1][1] if points else None
+
+
+def jobs(studio: Studio) -> LocalJobs:
+    return LocalJobs(studio.home)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """All students, who serves, and how it came to that."""
+
+    students: Sequence[Model]
+    in_use: Mapping[str, Model]
+    history: Sequence[AliasChange]
+
+    def alias_of(self, model: Model) -> str:
+        return next((str(a) for a, used in self.in_use.items() if used.id == model.id), "")
+
+
+def registry(studio: Studio) -> Registry:
+    with connect(studio.home, read_only=True) as db:
+        return Registry(
+            students=list_models(db, "student"), in_use=aliases(db), history=alias_history(db)
+        )
+
+
+def promote_model(studio: Studio, name: str) -> None:
+    """A person makes this student the champion, whatever the figures say."""
+    with connect(studio.home) as db:
+        promote(db, name, reason="a person decided", changed_by=studio.annotator)
+
+
+def roll_back_champion(studio: Studio) -> Model:
+    with connect(studio.home) as db:
+        return roll_back(db, reason="a person rolled back", changed_by=studio.annotator)
+
+
+def changed_faces(studio: Studio, model: Model, kind: str) -> list[tuple[bytes, str]]:
+    """PNG crops with captions of faces that became ``better`` or ``worse``."""
+    report = model.metrics.get("report")
+    if report is None or model.run_id is None:
+        return []
+    folder = RunFiles.of(studio.home, model.run_id).changed
+    return [
+        (
+            (folder / face["file"]).read_bytes(),
+            f"{face['label']}: {face['before']} → {face['after']}",
+        )
+        for face in report["faces"][kind]
+        if (folder / face["file"]).is_file()
+    ]

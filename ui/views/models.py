@@ -1,0 +1,137 @@
+"""The registry: who serves, what challenges it, and one click to promote or to go back."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from db.errors import StudioError
+from db.models import Model
+from ui import retraining
+from ui.studio import Studio, current_studio
+
+_VERDICTS = {
+    "promoted": "Promoted: nowhere worse than tolerated.",
+    "person": "A person has to decide: the figures do not tell.",
+    "rejected": "Rejected: surely worse.",
+}
+
+
+def show() -> None:
+    studio = current_studio()
+    st.title("Models", anchor=False)
+    registry = retraining.registry(studio)
+    if not registry.students:
+        st.info("No student is registered yet.")
+        return
+    _roll_back(studio, registry)
+    picked = st.dataframe(
+        _table(registry),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="models",
+    )
+    rows = picked.selection.rows
+    default = registry.in_use.get("challenger", registry.students[0])
+    model = registry.students[rows[0]] if rows else default
+    _model(studio, registry, model)
+    with st.expander("Every change of the serving model"):
+        st.dataframe(_history(registry), hide_index=True)
+
+
+def _table(registry: retraining.Registry) -> pd.DataFrame:
+    students = registry.students
+    return pd.DataFrame(
+        {
+            "serves as": [registry.alias_of(model) for model in students],
+            "model": [model.name for model in students],
+            "recipe": [model.recipe for model in students],
+            "run": [model.run_id for model in students],
+            "registered": pd.to_datetime([model.created_at for model in students]),
+            "licence": [model.licence for model in students],
+        }
+    )
+
+
+def _roll_back(studio: Studio, registry: retraining.Registry) -> None:
+    champion, previous = (registry.in_use.get(alias) for alias in ("champion", "previous"))
+    if champion:
+        st.markdown(f"**`{champion.name}`** answers now.")
+    if previous and st.button(f"Roll back to {previous.name}", icon=":material/undo:"):
+        _do(lambda: retraining.roll_back_champion(studio), f"{previous.name} answers again.")
+
+
+def _model(studio: Studio, registry: retraining.Registry, model: Model) -> None:
+    st.subheader(model.name, anchor=False)
+    report = model.metrics.get("report")
+    if report:
+        decision = report["decision"]
+        st.markdown(f"**{_VERDICTS[decision['verdict']]}** Compared with `{report['champion']}`:")
+        for reason in decision["reasons"]:
+            st.markdown(f"- {reason}")
+        st.dataframe(_comparisons(report), hide_index=True)
+        _changed(studio, model)
+    if registry.alias_of(model) != "champion" and st.button(
+        f"Promote {model.name}", icon=":material/upgrade:"
+    ):
+        _do(lambda: retraining.promote_model(studio, model.name), f"{model.name} answers now.")
+
+
+def _comparisons(report: dict) -> pd.DataFrame:
+    """One row a figure; mask errors in %, poses in degrees; a negative change is better."""
+    rows = report["comparisons"]
+    factor = [100 if row["figure"] == "mask error" else 1 for row in rows]
+    return pd.DataFrame(
+        {
+            "figure": [row["figure"] for row in rows],
+            "unit": ["%" if f == 100 else "°" for f in factor],
+            "on": [row["benchmark"] for row in rows],
+            "part": [row["part"] or "all" for row in rows],
+            "faces": [row["n"] for row in rows],
+            **{
+                name: [round(f * row[name], 2) for f, row in zip(factor, rows, strict=True)]
+                for name in ("champion", "challenger")
+            },
+            "change": [round(f * row["worse"], 2) for f, row in zip(factor, rows, strict=True)],
+            "95 % interval": [
+                _interval(row["worse_ci95"], f) for f, row in zip(factor, rows, strict=True)
+            ],
+        }
+    )
+
+
+def _interval(interval: list[float] | None, factor: int) -> str:
+    return f"{factor * interval[0]:+.2f} … {factor * interval[1]:+.2f}" if interval else ""
+
+
+def _changed(studio: Studio, model: Model) -> None:
+    for kind, title in (("better", "Now right"), ("worse", "Now wrong")):
+        faces = retraining.changed_faces(studio, model, kind)
+        if faces:
+            st.markdown(f"**{title}**")
+            st.image([png for png, _ in faces], caption=[text for _, text in faces], width=112)
+
+
+def _history(registry: retraining.Registry) -> pd.DataFrame:
+    history = registry.history
+    return pd.DataFrame(
+        {
+            "when": pd.to_datetime([change.created_at for change in history]),
+            "alias": [change.alias for change in history],
+            "model": [change.model or "nobody" for change in history],
+            "by": [change.changed_by for change in history],
+            "why": [change.reason for change in history],
+        }
+    )
+
+
+def _do(action, done: str) -> None:
+    """Carry out a click, say how it went, and show the new state."""
+    try:
+        action()
+    except StudioError as error:
+        st.error(str(error))
+    else:
+        st.toast(done)
+        st.rerun()
