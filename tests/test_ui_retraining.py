@@ -1,0 +1,159 @@
+"""The train and models pages: what they say and what their buttons do. No training, no browser."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.faces import MaskLabel
+from db.database import connect
+from db.home import Home
+from db.models import model_in_use, promote, register_model
+from db.runs import Run, add_metrics, claim_run, get_run, set_status, submit_run
+from tests.retraining_files import add_labelled, make_home, say
+from trainer.jobs.device_lock import device_lock
+from ui import retraining
+from ui.model_shelf import ModelShelf
+from ui.studio import Studio, use_studio
+
+
+@pytest.fixture
+def studio(tmp_path) -> Studio:
+    home = make_home(tmp_path / "home", faces=6)
+    studio = Studio(home=home, models=ModelShelf(home), annotator="ann")
+    use_studio(studio)
+    yield studio
+    use_studio(None)
+
+
+def page(name: str) -> AppTest:
+    script = f"from ui.views import {name}\n{name}.show()\n"
+    return AppTest.from_string(script, default_timeout=60).run()
+
+
+def add_model(home: Home, name: str, **given) -> None:
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    with connect(home) as db:
+        register_model(
+            db, name=name, sha256=sha256, path=f"{name}.x", kind="student", recipe="r", **given
+        )
+
+
+def crown(home: Home, name: str) -> None:
+    with connect(home) as db:
+        promote(db, name, reason="test", changed_by="test")
+
+
+def queue(home: Home) -> Run:
+    with connect(home) as db:
+        return submit_run(db, recipe="quick", config={"preset": "quick"}, device="cpu")
+
+
+def claim(home: Home) -> Run | None:
+    with connect(home) as db:
+        return claim_run(db, device="cpu", host="here", pid=1)
+
+
+def test_the_overview_counts_what_the_champion_has_not_seen(studio):
+    add_model(studio.home, "first")
+    crown(studio.home, "first")
+    assert [c.new for c in retraining.overview(studio).changes] == [2, 2, 2]
+    run = queue(studio.home)
+    claim(studio.home)
+    add_model(studio.home, "second", run_id=run.id)
+    crown(studio.home, "second")
+    assert retraining.overview(studio).changed == 0
+    ids = add_labelled(studio.home, 3, seed=1)
+    say(studio.home, {1: MaskLabel.MASKED}, version=1)
+    seen = {c.label: (c.new, c.corrected) for c in retraining.overview(studio).changes}
+    assert len(ids) == 3
+    assert sum(new for new, _ in seen.values()) == 3 and seen[MaskLabel.MASKED][1] == 1
+
+
+def test_the_train_page_shows_changes_devices_and_the_button(studio):
+    app = page("train")
+    assert not app.exception
+    assert app.dataframe[0].value["new"].tolist() == [2, 2, 2]
+    assert any(option.startswith("cpu") for option in app.selectbox(key="device").options)
+    assert "Retrain" in [button.label for button in app.button]
+
+
+def test_without_a_student_the_button_says_what_is_missing(studio, monkeypatch):
+    monkeypatch.setattr("trainer.redistill.STUDENT", Path("nowhere.safetensors"))
+    app = page("train")
+    next(button for button in app.button if button.label == "Retrain").click()
+    assert "train a student" in app.run().error[0].value
+
+
+def test_a_running_run_shows_its_phase_curves_and_can_be_cancelled(studio):
+    run = queue(studio.home)
+    with device_lock(studio.home, "cpu"), connect(studio.home) as db:
+        claim(studio.home)
+        for step in (20, 40):
+            add_metrics(db, run.id, step, {"loss": 1 / step, "images_per_s": 123.0})
+        app = page("train")
+        assert not app.exception and any("running" in text.value for text in app.markdown)
+        assert any("123 images/s" in caption.value for caption in app.caption)
+        next(button for button in app.button if button.label == "Cancel").click()
+        app.run()
+        assert get_run(db, run.id).request == "cancel"
+
+
+def test_a_run_whose_worker_died_is_found_and_offered_for_resuming(studio, monkeypatch):
+    started = []
+    monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: started.append(place))
+    run = queue(studio.home)
+    claim(studio.home)
+    app = page("train")
+    assert "its worker or the machine stopped" in app.error[0].value
+    next(button for button in app.button if button.label == "Resume").click()
+    app.run()
+    with connect(studio.home) as db:
+        assert get_run(db, run.id).status == "queued"
+    assert started == [(studio.home, "cpu")]
+
+
+def test_a_person_promotes_and_rolls_back_with_one_click_each(studio):
+    add_model(studio.home, "old")
+    add_model(studio.home, "new")
+    crown(studio.home, "old")
+    app = page("models")
+    next(button for button in app.button if button.label == "Promote new").click()
+    app.run()
+    with connect(studio.home) as db:
+        assert model_in_use(db, "champion").name == "new"
+        next(button for button in app.button if button.label == "Roll back to old").click()
+        app.run()
+        assert not app.exception and model_in_use(db, "champion").name == "old"
+
+
+def test_the_models_page_shows_why_a_challenger_waits(studio):
+    report = {
+        "champion": "old",
+        "decision": {"verdict": "person", "reasons": ["too few faces"]},
+        "comparisons": [
+            {
+                "benchmark": "held-out annotations",
+                "figure": "mask error",
+                "part": "",
+                "n": 7,
+                "champion": 0.25,
+                "challenger": 0.125,
+                "worse": -0.125,
+                "worse_ci95": [-0.2, 0.01],
+            }
+        ],
+        "faces": {"better": [], "worse": []},
+    }
+    run = queue(studio.home)
+    claim(studio.home)
+    with connect(studio.home) as db:
+        set_status(db, run.id, "finished")
+    add_model(studio.home, "new", run_id=run.id, metrics={"report": report})
+    app = page("models")
+    assert not app.exception
+    assert any("too few faces" in text.value for text in app.markdown)
+    assert app.dataframe[1].value["change"].tolist() == [-12.5]
