@@ -153,8 +153,14 @@ def _archive(home: Home, database: Path, target: Path) -> int:
 
 
 def _extract_database(source: Path, scratch: Path) -> Path:
+    """The database of an archive all of whose entries are where a backup has them."""
     try:
         with tarfile.open(source, "r:") as archive:
+            for member in archive:
+                if member.name != _DATABASE_IN_ARCHIVE and not _is_ours(member):
+                    raise BackupRefused(
+                        f"{source.name} holds {member.name!r}, which no backup does: not restored"
+                    )
             archive.extract(_DATABASE_IN_ARCHIVE, scratch, filter="data")
     except (tarfile.TarError, KeyError, OSError) as error:
         raise BackupRefused(f"{source.name} is no backup of MaskPose Studio ({error})") from error
@@ -162,18 +168,22 @@ def _extract_database(source: Path, scratch: Path) -> Path:
 
 
 def _extract_files(source: Path, home: Home) -> int:
-    """Add the files of an archive; only plain files of our folders, only where none is yet."""
+    """Add the files of an archive where none is yet."""
     count = 0
     with tarfile.open(source, "r:") as archive:
         for member in archive:
-            if not member.isfile() or not member.name.startswith(tuple(f"{f}/" for f in _FOLDERS)):
-                continue
             target = home.root / member.name
-            if target.is_file() and target.stat().st_size == member.size:
-                continue
-            archive.extract(member, home.root, filter="data")  # refuses ways out of the folder
-            count += 1
+            same = target.is_file() and target.stat().st_size == member.size
+            if member.name != _DATABASE_IN_ARCHIVE and not same:
+                archive.extract(member, home.root, filter="data")
+                count += 1
     return count
+
+
+def _is_ours(member: tarfile.TarInfo) -> bool:
+    """A plain file in one of our folders, by the straight way."""
+    parts = member.name.split("/")
+    return member.isfile() and parts[0] in _FOLDERS and not {"", ".", ".."} & set(parts)
 
 
 def _set_aside(home: Home) -> Path | None:

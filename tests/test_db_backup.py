@@ -1,0 +1,152 @@
+"""Backup while others write, restore over anything, and refusals."""
+
+from __future__ import annotations
+
+import sqlite3
+import tarfile
+from contextlib import closing
+from io import BytesIO
+from pathlib import Path
+
+import db_workers
+import pytest
+from db_support import add_face, files_below, label
+from test_db_migrations import damage, old_home
+
+from core.faces import MaskLabel
+from db.backup import BackupRefused, back_up, restore
+from db.check import find_faults
+from db.database import connect
+from db.home import Home
+from db.migrations import open_home
+
+MASKED = MaskLabel.MASKED
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = open_home(tmp_path / "home")
+    with connect(home) as db:
+        for seed in range(60):
+            label(db, add_face(db, home, seed), MASKED)
+    (home.checkpoints_dir / "a.safetensors").write_bytes(b"weights")
+    return home
+
+
+def labels(home: Home) -> list[tuple[object, ...]]:
+    with connect(home) as db:
+        assert find_faults(db, None) == []
+        return db.execute(
+            "SELECT face_id, mask_label, version FROM annotations ORDER BY 1"
+        ).fetchall()
+
+
+def test_a_backup_brings_labels_pictures_and_checkpoints_to_a_new_home(
+    home: Home, tmp_path: Path
+) -> None:
+    report = back_up(home, tmp_path / "all.tar")
+    assert report.text().startswith("60 label events and 61 files written to ")
+    restore(tmp_path / "new", tmp_path / "all.tar")
+    new = Home.at(tmp_path / "new")
+    assert labels(new) == labels(home)
+    with connect(new) as db:
+        assert find_faults(db, new) == []
+    assert files_below(new.images_dir) == files_below(home.images_dir)
+    assert (new.checkpoints_dir / "a.safetensors").read_bytes() == b"weights"
+    assert [path.name for path in new.root.iterdir() if "restore-" in path.name] == []
+
+
+def test_restoring_over_newer_labels_keeps_them_in_a_backup(home: Home, tmp_path: Path) -> None:
+    back_up(home, tmp_path / "monday.db")
+    monday = labels(home)
+    with connect(home) as db:  # another program has it open meanwhile
+        label(db, 1, MaskLabel.UNMASKED, base_version=1)
+        report = restore(home.root, tmp_path / "monday.db")
+        assert db.execute("SELECT mask_label FROM annotations WHERE face_id = 1").fetchone() == (
+            "masked",
+        )
+    assert labels(home) == monday
+    restore(home.root, report.before)
+    assert labels(home)[0] == (1, "unmasked", 2)
+
+
+def test_a_damaged_database_is_set_aside_and_replaced(home: Home, tmp_path: Path) -> None:
+    expected = labels(home)
+    back_up(home, tmp_path / "monday.db")
+    damage(home, 0)
+    report = restore(home.root, tmp_path / "monday.db")
+    assert labels(home) == expected
+    assert report.before.name.startswith("damaged-") and report.before.is_file()
+    assert home.last_backup() is None  # the damaged file is not offered as a backup
+
+
+def test_a_backup_while_others_write_is_of_one_moment(home: Home, tmp_path: Path) -> None:
+    with connect(home) as db:
+        new = [add_face(db, home, seed) for seed in range(100, 300)]
+    writer = db_workers.start(db_workers.label_faces, home.root, "bob", new, tmp_path / "said")
+    db_workers.wait_for(tmp_path / "said")
+    counts = []
+    while writer.is_alive() and len(counts) < 20:
+        target = tmp_path / f"{len(counts)}.db"
+        counts.append(back_up(home, target).labels)
+        with closing(sqlite3.connect(target)) as copy:
+            assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert copy.execute(
+                "SELECT count(*) FROM annotation_events e JOIN face_states s ON s.event_id = e.id"
+            ).fetchone() == (counts[-1],)
+    db_workers.finish([writer])
+    assert counts == sorted(counts) and counts[0] > 60
+    assert len(labels(home)) == 260
+
+
+def test_an_old_backup_is_upgraded(tmp_path: Path) -> None:
+    old = old_home(tmp_path / "old")
+    restore(tmp_path / "new", old.database_path)
+    assert labels(Home.at(tmp_path / "new")) == [(2, "masked", 1)]
+
+
+def test_what_is_no_backup_is_refused_and_changes_nothing(home: Home, tmp_path: Path) -> None:
+    before = labels(home)
+    good = tmp_path / "good.db"
+    back_up(home, good)
+    half = tmp_path / "half.db"
+    half.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    foreign = tmp_path / "foreign.db"
+    with closing(sqlite3.connect(foreign)) as db:
+        db.execute("CREATE TABLE x (y)")
+    text = tmp_path / "text.tar"
+    text.write_text("no archive")
+    for source, reason in (
+        (half, "damaged|no sound database"),
+        (foreign, "no database of MaskPose Studio"),
+        (text, "no backup of MaskPose Studio"),
+        (tmp_path / "nothing.db", "does not exist"),
+    ):
+        with pytest.raises(BackupRefused, match=reason):
+            restore(home.root, source)
+    assert labels(home) == before
+
+
+def test_a_backup_never_overwrites(home: Home, tmp_path: Path) -> None:
+    target = tmp_path / "a.db"
+    back_up(home, target)
+    with pytest.raises(BackupRefused, match="is there already"):
+        back_up(home, target)
+    with pytest.raises(BackupRefused, match=r"ends in \.db"):
+        back_up(home, tmp_path / "a.zip")
+    assert files_below(tmp_path)[0] == "a.db"
+
+
+@pytest.mark.parametrize(
+    "name", ["images/../../escaped", "/absolute", "evil.py", "images/../maskpose.db"]
+)
+def test_an_archive_cannot_write_anywhere_else(home: Home, tmp_path: Path, name: str) -> None:
+    back_up(home, tmp_path / "good.tar")
+    with tarfile.open(tmp_path / "good.tar", "a") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = 4
+        archive.addfile(member, BytesIO(b"evil"))
+    before = files_below(home.root)
+    with pytest.raises(BackupRefused, match="which no backup does: not restored"):
+        restore(home.root, tmp_path / "good.tar")
+    assert files_below(home.root) == before

@@ -1,0 +1,290 @@
+"""Import: interrupted and continued, repeated, contradicting, hostile, and of real data sets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import db_workers
+import pytest
+from db_support import add_face, label, picture
+
+from core.faces import FaceBox, MaskLabel
+from db import imports
+from db.annotations import current_annotation, history
+from db.check import find_faults
+from db.database import connect
+from db.filters import FaceFilter
+from db.home import Home
+from db.migrations import open_home
+from db.records import FormatError
+from db.review_queue import count
+from db.undo import next_undo
+from trainer.dataset_import import find_format, import_path
+
+MASKED, UNMASKED = MaskLabel.MASKED, MaskLabel.UNMASKED
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return open_home(tmp_path / "home")
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """A folder per class as others name them, eight pictures, one of them twice."""
+    root = tmp_path / "faces"
+    for number, name in enumerate(("with_mask", "without_mask", "mask_weared_incorrect")):
+        (root / name).mkdir(parents=True)
+        for seed in range(3):
+            (root / name / f"{seed}.png").write_bytes(picture(10 * number + seed))
+    (root / "with_mask" / "copy.png").write_bytes(picture(0))
+    (root / "without_mask" / "2.png").unlink()
+    (root / "other").mkdir()
+    return root
+
+
+def write_jsonl(path: Path, *rows: dict[str, object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_folder_per_class_becomes_labelled_faces(home: Home, folders: Path) -> None:
+    report = import_path(home, folders)
+    assert report.text().splitlines() == [
+        "9 entries read",
+        "  pictures: 8 new, 1 known already",
+        "  faces: 8 new, 1 known already",
+        "  labels: 8 new, 0 the same, 0 differ (the label here was kept)",
+    ]
+    with connect(home) as db:
+        assert count(db, FaceFilter(labels=(MASKED,), source="faces")) == 3
+        (event,) = history(db, 1)
+        assert (event.annotator, event.annotator_kind, event.op) == (
+            "import of faces",
+            "dataset",
+            "import",
+        )
+        assert next_undo(db, "import of faces") == []  # an import is nobody's keystroke
+        assert find_faults(db, home) == []
+
+
+def test_an_interrupted_import_goes_on_where_it_stopped(
+    home: Home, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK_SIZE", 2)
+    done: list[int] = []
+
+    def stop_at_four(number: int) -> None:
+        done.append(number)
+        if number == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_path(home, folders, progress=stop_at_four)
+    with connect(home) as db:
+        assert count(db, FaceFilter(status="labelled")) == 4
+    report = import_path(home, folders, progress=done.append)
+    assert done == [2, 4, 6, 8, 9]
+    assert (report.resumed_at, report.records, report.counts["label_new"]) == (4, 9, 8)
+    assert "went on after entry 4, where it had stopped" in report.text()
+    assert import_path(home, folders).resumed_at == 0
+
+
+def test_an_import_that_is_killed_leaves_whole_chunks_and_goes_on(
+    home: Home, tmp_path: Path
+) -> None:
+    root = tmp_path / "photos" / "masked"
+    root.mkdir(parents=True)
+    for seed in range(400):
+        (root / f"{seed:03d}.png").write_bytes(picture(seed, 12, 12))
+    worker = db_workers.start(db_workers.import_folder, home.root, root.parent, tmp_path / "done")
+    db_workers.wait_for(tmp_path / "done")
+    worker.kill()
+    worker.join()
+    with connect(home) as db:
+        assert count(db, FaceFilter(status="labelled")) % 20 == 0
+        assert find_faults(db, home) == []
+    report = import_path(home, root.parent)
+    assert (report.records, report.counts["label_new"]) == (400, 400)
+    assert report.resumed_at > 0
+
+
+def test_labels_by_people_are_kept_and_the_difference_reported(home: Home, tmp_path: Path) -> None:
+    with connect(home) as db:
+        face = add_face(db, home, 1)
+        label(db, face, MASKED, annotator="ann")
+        sha256 = db.execute("SELECT sha256 FROM images").fetchone()[0]
+    row = {"sha256": sha256, "name": "1.png", "mask_label": "unmasked"}
+    box = dict(zip(_BOX, (8, 6, 24, 30), strict=True))
+    path = write_jsonl(tmp_path / "labels.jsonl", {**row, **box})
+    report = import_path(home, path)
+    assert report.counts["label_kept"] == 1
+    assert report.skipped == (("1.png", "says 'unmasked', 'masked' by ann was kept"),)
+    with connect(home) as db:
+        assert current_annotation(db, face).label.mask == MASKED
+
+
+_BOX = ("box_left_px", "box_top_px", "box_width_px", "box_height_px")
+
+
+def test_photos_get_the_faces_that_a_detector_finds(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "holiday" / "day 1"
+    folder.mkdir(parents=True)
+    (folder / "a.png").write_bytes(picture(1))
+    (folder / "notes.txt").write_text("no picture")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    boxes = [FaceBox(1, 2, 10, 10, 0.8), FaceBox(20, 2, 12, 12, 0.7)]
+    report = import_path(home, folder.parent, detect=lambda image_rgb: boxes)
+    assert (report.counts["picture_new"], report.counts["face_new"]) == (1, 2)
+    assert [name for name, _ in report.skipped] == ["day 1/broken.jpg"]
+    with connect(home) as db:
+        assert count(db, FaceFilter(status="unlabelled", source="holiday")) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"file": "../secret.png"}, "leads out of the imported folder"),
+        ({"file": "/etc/passwd"}, "leads out of the imported folder"),
+        ({"file": "link.png"}, "leads out of the imported folder"),
+        ({"file": "a\0b.png"}, "null byte"),
+        ({"file": "nothing.png"}, "is not in the folder"),
+        ({"sha256": "0" * 64, "mask_label": "masked"}, "no such picture here, and no file"),
+        ({"file": "a.png", "mask_label": "visor"}, "'visor' is not a valid MaskLabel"),
+        ({"file": "a.png", "yaw_deg": 1}, "yaw_deg without pitch_deg"),
+        ({"file": "a.png", "yaw_deg": "nan", "pitch_deg": 0, "roll_deg": 0}, "finite angles"),
+        ({"file": "a.png", **dict.fromkeys(_BOX, 0)}, "a positive size"),
+        ({"file": "a.png", **dict.fromkeys(_BOX, 1e400)}, "finite numbers"),
+        ({"file": "a.png", "annotator": "x" * 300}, "1 to 200 characters"),
+        ({"file": "a.png", "note": ["x"], "mask_label": "masked"}, "a note must be a text"),
+        ({"file": {"$ne": 1}}, "is not in the folder"),
+        (["no", "object"], "has no attribute 'items'"),
+    ],
+)
+def test_what_is_damaged_or_hostile_is_left_out_by_name_and_the_rest_comes_in(
+    home: Home, tmp_path: Path, row: object, reason: str
+) -> None:
+    (tmp_path / "secret.png").write_bytes(picture(66))
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(picture(1))
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    good = {"file": "a.png", "mask_label": "masked"}
+    report = import_path(home, write_jsonl(folder / "labels.jsonl", row, good))
+    assert reason in report.skipped[0][1]
+    assert (report.skipped_count, report.counts["label_new"]) == (1, 1)
+    with connect(home) as db:
+        assert db.execute("SELECT count(*) FROM images").fetchone() == (1,)
+
+
+def test_an_xml_bomb_is_refused(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "bomb.xml").write_text(
+        '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><annotation>&b;</annotation>'
+    )
+    report = import_path(home, tmp_path / "bomb.xml")
+    assert "no PASCAL VOC file: EntitiesForbidden" in report.skipped[0][1]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"images": 3}', '{"images": [], "categories": []}'])
+def test_what_is_no_coco_file_is_said_so(home: Home, tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(FormatError, match=r"x\.json is no COCO file"):
+        import_path(home, tmp_path / "x.json")
+
+
+def test_a_csv_without_the_columns_needed_is_said_so(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(FormatError, match="has the columns a, b: expected at least file or sha256"):
+        import_path(home, tmp_path / "x.csv")
+
+
+def test_what_cannot_be_imported_is_said_before_anything_happens(
+    home: Home, tmp_path: Path
+) -> None:
+    with pytest.raises(FormatError, match="does not exist"):
+        import_path(home, tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FormatError, match="nothing to import"):
+        import_path(home, tmp_path / "empty")
+    (tmp_path / "x.docx").write_text("x")
+    with pytest.raises(FormatError, match="of no known format"):
+        import_path(home, tmp_path / "x.docx")
+    with pytest.raises(FormatError, match="no format is called 'yolo'"):
+        import_path(home, tmp_path / "empty", format="yolo")
+
+
+def test_fmld_in_pascal_voc_comes_in(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "fmld").mkdir()
+    (tmp_path / "fmld" / "a.png").write_bytes(picture(1))
+    (tmp_path / "fmld" / "a.xml").write_text(
+        "<annotation><filename>a.png</filename><size><width>48</width><height>40</height></size>"
+        + "".join(
+            f"<object><name>{name}</name><bndbox><xmin>{left}</xmin><ymin>3</ymin>"
+            f"<xmax>{left + 10}</xmax><ymax>20</ymax></bndbox></object>"
+            for left, name in ((1, "masked_face"), (15, "incorrectly_masked_face"), (30, "dog"))
+        )
+        + "</annotation>"
+    )
+    report = import_path(home, tmp_path / "fmld", format="voc")
+    assert report.skipped == (("a.xml", "class 'dog' is none of ours"),)
+    with connect(home) as db:
+        rows = db.execute("SELECT left_px, width_px, mask_label FROM faces_overview").fetchall()
+    assert rows == [(1, 10, "masked"), (15, 10, "incorrect")]
+
+
+def test_mafa_comes_in_by_its_own_label_file(home: Home, tmp_path: Path) -> None:
+    import numpy as np
+    from scipy.io import savemat
+
+    images = tmp_path / "mafa" / "MAFA-Label-Test"
+    images.mkdir(parents=True)
+    folder = tmp_path / "mafa" / "test-images" / "images"
+    folder.mkdir(parents=True)
+    (folder / "test_1.jpg").write_bytes(picture(1, 200, 160))
+    rows = np.zeros((2, 18))
+    rows[0, :10] = (20, 20, 60, 60, 1, 0, 20, 60, 40, 2)
+    rows[1, :10] = (100, 20, 60, 60, 2, 0, 0, 0, 0, 0)
+    cell = np.zeros((1, 1), dtype=[("name", object), ("label", object)])
+    cell[0, 0] = ("test_1.jpg", rows)
+    savemat(images / "LabelTestAll.mat", {"LabelTest": cell})
+    assert find_format(tmp_path / "mafa") == "mafa"
+    report = import_path(home, tmp_path / "mafa")
+    assert report.counts["face_new"] == 2
+    with connect(home) as db:
+        assert count(db, FaceFilter(split="test")) == 2
+
+
+def test_real_mask_crops_come_in_with_label_source_and_split(
+    shared_data: Path, home: Home, tmp_path: Path
+) -> None:
+    root = tmp_path / "mask"
+    (root / "images").mkdir(parents=True)
+    lines = (shared_data / "mask" / "labels.csv").read_text().splitlines()
+    chosen = lines[1 :: len(lines) // 30]
+    for line in chosen:
+        name = line.split(",")[0]
+        source = next(
+            p
+            for p in (shared_data / "mask" / name, shared_data / "mask/images" / name)
+            if p.is_file()
+        )
+        target = root / source.relative_to(shared_data / "mask")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    (root / "labels.csv").write_text("\n".join([lines[0], *chosen]) + "\n")
+    report = import_path(home, root)
+    assert (report.counts["label_new"], report.skipped) == (len(chosen), ())
+    with connect(home) as db:
+        splits = db.execute("SELECT DISTINCT split FROM images ORDER BY 1").fetchall()
+        assert set(splits) <= {("train",), ("val",), ("test",)}
+        assert db.execute("SELECT count(DISTINCT source_id) FROM images").fetchone()[0] > 1
+
+
+def test_aflw2000_comes_in_with_its_poses(shared_data: Path, home: Home) -> None:
+    report = import_path(home, shared_data / "aflw2000_sample", format="aflw2000")
+    with connect(home) as db:
+        assert count(db, FaceFilter()) == report.counts["label_new"] > 90
+        event = current_annotation(db, 1)
+    assert event.label.mask is None and event.label.pose is not None
