@@ -92,7 +92,7 @@ def _agreement(answer: Answer, student: FacePrediction) -> str:
     apart = difference(student, answer.said)
     parts = []
     if apart.mask is not None:
-        parts.append(f"mask {1 - apart.mask:.0%}")
+        parts.append(f"mask {1 - apart.mask:.0%} alike")
     if apart.pose_deg is not None:
         parts.append(f"head {apart.pose_deg:.0f}° apart")
     sign = "differs" if apart.is_notable else "agrees"

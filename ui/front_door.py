@@ -19,7 +19,8 @@ _PAGE = f"""<!doctype html><html lang="en"><head><meta charset="utf-8">
 :root {{ color-scheme: light dark; }}
 body {{ font-family: {", ".join(FONTS)}; display: grid; place-content: center; min-height: 90vh;
   text-align: center; background: {LIGHT["page"]}; color: {LIGHT["text"]}; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: {DARK["page"]}; color: {DARK["text"]}; }} }}
+@media (prefers-color-scheme: dark) {{
+  body {{ background: {DARK["page"]}; color: {DARK["text"]}; }} }}
 </style></head><body><main><h1>{TITLE}</h1>
 <p role="status">%s</p></main></body></html>"""
 _STARTING = "Starting: the pages open by themselves in a few seconds …"

@@ -5,12 +5,13 @@ It runs inside the studio at ``/demo/`` and alone (``launch.py serve --only demo
 
 from __future__ import annotations
 
+from html import escape
+
 import gradio as gr
 
 from ui.demo_photos import photos_tab
-from ui.photo_view import view_css
 from ui.studio import Studio
-from ui.theme import TITLE
+from ui.theme import TITLE, color_variables
 
 #: Uploads and results that Gradio keeps for the browser are deleted after this long.
 _FORGET_AFTER_S = 15 * 60
@@ -23,23 +24,16 @@ _HEADER = f"""
 <a href="/review">Review</a><a href="/data">Data</a><a href="/api/">API</a></nav></header>
 """
 #: Inside the studio's own page its navigation is enough.
-HEAD = (
+_EMBEDDED = (
     "<script>if (window.self !== window.top)"
     ' document.documentElement.classList.add("mp-embedded");</script>'
 )
-_CSS = """
-.mp-top { display: flex; gap: 1.5rem; align-items: baseline; flex-wrap: wrap; padding: 0.5rem 0; color: var(--mp-text); }
-.mp-top b { font-size: 1.15rem; color: var(--mp-text); }
-.mp-top nav { display: flex; gap: 1rem; flex-wrap: wrap; }
-.mp-top a { color: var(--mp-accent); text-decoration: none; }
-.mp-top a[aria-current] { color: var(--mp-text); font-weight: 600; }
-.mp-embedded .mp-top { display: none; }
-.mp-embedded .gradio-container { padding: 0 !important; }
-"""
 
 
-def demo_css() -> str:
-    return view_css() + _CSS
+def page_head() -> str:
+    """What must stand outside Gradio's container: colours, and whether we are in a frame."""
+    rules = ".mp-embedded .mp-top{display:none}.mp-embedded .gradio-container{padding:0!important}"
+    return f"<style>{color_variables()}{rules}</style>{_EMBEDDED}"
 
 
 def build_demo(studio: Studio) -> gr.Blocks:
@@ -69,4 +63,6 @@ def _model_state(studio: Studio) -> None:
 
 
 def _state_html(studio: Studio) -> str:
-    return f'<p class="mp-quiet" role="status" aria-live="polite">{studio.models.status()}</p>'
+    alert = " mp-alert" if studio.models.is_settled and not studio.models.is_ready else ""
+    words = escape(studio.models.status())
+    return f'<p class="mp-state{alert}" role="status" aria-live="polite">{words}</p>'

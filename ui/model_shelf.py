@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -51,12 +51,20 @@ class ShelfModel:
 class ModelShelf:
     """The student and its teachers. Thread-safe; ``start`` returns at once.
 
-    ``student`` overrides the champion of the database, which overrides the shipped weights.
+    ``student`` overrides the champion of the database, which overrides the shipped weights;
+    ``teachers`` come in place of the shipped ones.
     """
 
-    def __init__(self, home: Home, student: Path | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        home: Home,
+        student: Path | None = None,
+        teachers: Sequence[Path] | None = None,
+        device: str = "auto",
+    ) -> None:
         self._home = home
         self._student = student
+        self._teachers = teachers
         self._device = device
         self._lock = threading.Lock()
         self._models: tuple[ShelfModel, ...] = ()
@@ -140,7 +148,9 @@ class ModelShelf:
 
             self._detector = FaceDetector()
             files = _student_files(self._student, self._champion(), STUDENT)
-            teachers = sorted(WEIGHTS.glob(TEACHERS))
+            teachers = self._teachers
+            if teachers is None:
+                teachers = sorted(WEIGHTS.glob(TEACHERS))
             with self._lock:
                 self._models = _entries(files, "student") + _entries(teachers, "teacher")
             self._looked.set()

@@ -20,7 +20,6 @@ from core.overlay import draw_faces
 from ui.answers import AnsweredPhoto
 from ui.exports import photo_csv, photo_json
 from ui.face_cards import cards_html
-from ui.theme import color_variables
 
 _COMPONENTS = Path(__file__).parent / "components"
 #: Longer side of the picture on the page, and of the overlay that can be downloaded.
@@ -34,9 +33,9 @@ EMPTY = (
 
 
 def view_css() -> str:
-    parts = ("photo_view.css", "face_cards.css")
+    parts = ("demo.css", "photo_view.css", "face_cards.css")
     files = [(_COMPONENTS / name).read_text(encoding="utf-8") for name in parts]
-    return "\n".join([color_variables(), *files])
+    return "\n".join(files)
 
 
 def view_js() -> str:

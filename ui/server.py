@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.request
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -47,6 +48,7 @@ def serve(
     port: int = 8000,
     home: Path | None = None,
     model: Path | None = None,
+    teachers: Sequence[Path] | None = None,
     device: str = "auto",
     auth: str | None = None,
     only: Part = "all",
@@ -60,8 +62,14 @@ def serve(
     hosts = _hosts(host, logged_in=bool(users))
     _check_port(host, port)
     os.environ.update(_QUIET)
-    studio = open_studio(home, model, device)
-    door = FrontDoor(lambda: build_app(studio, only))
+    studio = open_studio(home, model, teachers, device)
+
+    def build() -> FastAPI:
+        built = build_app(studio, only)
+        studio.models.start()  # after the pages: both would only slow each other down
+        return built
+
+    door = FrontDoor(build)
     app = Guard(door, hosts, users)
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
     print(f"{TITLE}: {address}   (data: {studio.home.root}; stop with Ctrl+C)", flush=True)
@@ -84,7 +92,8 @@ def build_app(studio: Studio, only: Part = "all") -> FastAPI:
     from starlette.responses import RedirectResponse
 
     from ui.api import add_api
-    from ui.gradio_demo import HEAD, build_demo, demo_css
+    from ui.gradio_demo import build_demo, page_head
+    from ui.photo_view import view_css
 
     streamlit_app = _streamlit_app() if only == "all" else None
     app = FastAPI(
@@ -101,8 +110,8 @@ def build_app(studio: Studio, only: Part = "all") -> FastAPI:
         build_demo(studio),
         path="/demo",
         theme=gradio_theme(),
-        css=demo_css(),
-        head=HEAD,
+        head=page_head(),
+        css=view_css(),
         max_file_size=f"{_MAX_UPLOAD_MB}mb",
         allowed_paths=[],
         blocked_paths=[str(studio.home.root)],

@@ -6,6 +6,7 @@ Every screen of the process shares one studio: the server opens it, tests open t
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +27,14 @@ class Studio:
 
 
 def open_studio(
-    home: Path | None = None, student: Path | None = None, device: str = "auto"
+    home: Path | None = None,
+    student: Path | None = None,
+    teachers: Sequence[Path] | None = None,
+    device: str = "auto",
 ) -> Studio:
-    """Open the home folder and begin to load the models; this studio is the current one now."""
+    """Open the home folder; this studio is the current one now. ``models.start`` loads them."""
     place = open_home(home)
-    shelf = ModelShelf(place, student, device)
-    shelf.start()
+    shelf = ModelShelf(place, student, teachers, device)
     studio = Studio(home=place, models=shelf, annotator=_who())
     use_studio(studio)
     return studio

@@ -39,12 +39,13 @@ def streamlit_options() -> dict[str, Any]:
     options: dict[str, Any] = {
         "browser.gatherUsageStats": False,
         "server.fileWatcherType": "none",
-        "server.enableStaticServing": False,
         "client.toolbarMode": "viewer",
         "client.showErrorDetails": "none",
         "theme.font": ", ".join(FONTS),
         "theme.codeFont": ", ".join(MONO_FONTS),
         "theme.baseRadius": f"{RADIUS_PX}px",
+        "theme.paddingTop": "3rem",
+        "theme.headingFontSizes": ["2rem", "1.5rem", "1.2rem"],
     }
     for mode, colors in (("light", LIGHT), ("dark", DARK)):
         options |= {
@@ -97,7 +98,7 @@ def color_variables() -> str:
     """Our colours as CSS variables, for what we draw ourselves inside Gradio."""
     light = "".join(f"--mp-{name}:{value};" for name, value in _dashed(LIGHT))
     dark = "".join(f"--mp-{name}:{value};" for name, value in _dashed(DARK))
-    return f":root{{{light}}} .dark{{{dark}}}"
+    return f":root{{{light}}} .dark{{{dark}--color-accent:{DARK['accent']};}}"
 
 
 def _dashed(colors: dict[str, str]) -> list[tuple[str, str]]:
