@@ -44,7 +44,7 @@ def export_fp32(source: Path, target: Path) -> None:
     network, sha256 = _load(source)
     model = _trace(network)
     _tag(model, network.card, sha256, "fp32")
-    _check_answers(network, model)
+    check_answers(network, model)
     _write(model, target)
 
 
@@ -93,8 +93,11 @@ def _trace(network: AnswerNetwork) -> ModelProto:
 
 def _output_names(network: AnswerNetwork, example: torch.Tensor) -> list[str]:
     with torch.inference_mode():
-        answers = network(example)
-    return [name for name in FaceAnswers._fields if getattr(answers, name) is not None]
+        answers = network(example)._asdict()
+    given = {name: value for name, value in answers.items() if value is not None}
+    if not all(bool(value.isfinite().all()) for value in given.values()):
+        raise CheckpointError("the model's answers are not finite numbers; nothing was written")
+    return list(given)
 
 
 def _strip_traces(model: ModelProto) -> None:
@@ -171,7 +174,7 @@ def _tag(model: ModelProto, card: ModelCard, sha256: str, precision: str, **more
     )
 
 
-def _check_answers(network: AnswerNetwork, model: ModelProto) -> None:
+def check_answers(network: AnswerNetwork, model: ModelProto) -> None:
     """Raises CheckpointError unless the graph answers as PyTorch does, on noise of any contrast."""
     size_px = network.card.input_px
     noise = np.random.default_rng(0).integers(0, 256, (3, size_px, size_px, 3), np.uint8)

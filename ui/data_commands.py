@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ui.model_commands import add_export_options, export_network
+
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Register the five with the parser of ``launch.py``."""
@@ -15,10 +17,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     take.add_argument("--source", help="what to call where it comes from (default: its name)")
     _finish(take, import_data)
 
-    give = commands.add_parser("export", help="write the labels to a file or folder")
+    give = commands.add_parser("export", help="write the labels, or a model to FILE.onnx")
     give.add_argument("target", type=Path, metavar="FILE|DIR", help="new; never overwritten")
     give.add_argument("--format", help="csv, jsonl, coco, voc or folders (default: by the suffix)")
     give.add_argument("--images", action="store_true", help="with the pictures")
+    add_export_options(give)
     _finish(give, export_data)
 
     save = commands.add_parser("backup", help="copy the database while others write")
@@ -61,6 +64,8 @@ def import_data(args: argparse.Namespace) -> int:
 
 
 def export_data(args: argparse.Namespace) -> int:
+    if args.target.suffix == ".onnx":
+        return export_network(args)
     from db.migrations import open_home
     from trainer.dataset_export import export_path
 

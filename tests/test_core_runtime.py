@@ -1,0 +1,168 @@
+"""Every runtime answers alike, and no file is trusted before it is checked."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from core import runtime_onnx
+from core.checkpoint import CheckpointError, ModelCard
+from core.faces import MASK_CLASSES
+from core.predictor import load_predictor
+from core.runtime import Ensemble, load_runtime
+from core.runtime_onnx import load_onnx
+from tests.onnx_files import ExportedStudent, exported_student, face_crops, write_checkpoint
+
+CARD = json.dumps(asdict(ModelCard(network="mhpnet")))
+TAGS = {"format": "maskpose-onnx-1", "card": CARD, "precision": "fp32", "source_sha256": "0" * 64}
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory) -> ExportedStudent:
+    return exported_student(tmp_path_factory.getbasetemp())
+
+
+def tiny_model(path: Path, tags: dict[str, str], **changes) -> onnx.ModelProto:
+    """An ONNX file that flattens its crops; ``changes`` replace the input's name, type, shape."""
+    name = changes.get("name", "crops")
+    shape = changes.get("shape", ["batch", 112, 112, 3])
+    graph = helper.make_graph(
+        [helper.make_node("Cast", [name], ["angles_deg"], to=TensorProto.FLOAT)],
+        "tiny",
+        [helper.make_tensor_value_info(name, changes.get("type", TensorProto.UINT8), shape)],
+        [helper.make_tensor_value_info(changes.get("output", "angles_deg"), 1, shape)],
+    )
+    graph.node[0].output[0] = changes.get("output", "angles_deg")
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(model, tags)
+    onnx.save(model, path)
+    return model
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnx", "onnx-int8"])
+def test_every_runtime_answers_each_crop_by_itself(student, runtime):
+    model = load_runtime(student.checkpoint, runtime)
+    crops = face_crops(6)
+    batch = model.predict_batch(crops)
+    assert batch.mask_probabilities.shape == (6, 3)
+    assert batch.angles_deg.shape == (6, 3)
+    assert batch.pose_probabilities.shape == (6, 3, 62)
+    assert all(array.dtype == np.float32 for array in batch)
+    np.testing.assert_allclose(batch.mask_probabilities.sum(1), 1, atol=1e-5)
+    alone = model.predict_batch(crops[4:5])
+    np.testing.assert_allclose(alone.angles_deg[0], batch.angles_deg[4], atol=2e-3)
+
+
+def test_the_model_id_tells_8_bit_answers_apart(student):
+    exact = load_runtime(student.checkpoint).model_id
+    assert load_runtime(student.checkpoint, "onnx").model_id == exact
+    assert load_runtime(student.checkpoint, "onnx-int8").model_id == f"{exact}-int8"
+
+
+def test_an_onnx_file_can_be_named_as_the_model(student, astronaut_rgb):
+    predictor = load_predictor(str(student.int8))
+    (face,) = predictor.predict(astronaut_rgb)
+    assert face.model_id.endswith("-int8")
+    assert set(face.mask.probabilities) == set(MASK_CLASSES)
+
+
+def test_one_onnx_runtime_serves_many_threads(student):
+    model = load_onnx(student.int8, threads=1)
+    crops = face_crops(8)
+    expected = model.predict_batch(crops).angles_deg
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda row: model.predict_batch(crops[row : row + 1]), range(8)))
+    together = np.concatenate([answer.angles_deg for answer in answers])
+    np.testing.assert_allclose(together, expected, atol=1e-3)
+
+
+def test_crops_of_a_wrong_kind_are_refused(student):
+    model = load_runtime(student.fp32)
+    for crops in (face_crops(1).astype(np.float32), np.zeros((1, 96, 96, 3), np.uint8)):
+        with pytest.raises(ValueError, match=r"expected uint8 crops \(B, 112, 112, 3\)"):
+            model.predict_batch(crops)
+
+
+def test_a_missing_export_names_the_command_that_makes_it(tmp_path):
+    path = tmp_path / "m.safetensors"
+    write_checkpoint(path, ModelCard(network="mhpnet"))
+    command = rf"launch.py export {path.with_suffix('.int8.onnx')} --runtime onnx-int8"
+    with pytest.raises(CheckpointError, match=command):
+        load_runtime(path, "onnx-int8")
+
+
+def test_an_export_of_other_weights_is_refused(student, tmp_path):
+    path = tmp_path / "m.safetensors"
+    write_checkpoint(path, ModelCard(network="mhpnet", run_id="another"))
+    (tmp_path / "m.onnx").write_bytes(student.fp32.read_bytes())
+    with pytest.raises(CheckpointError, match="made from other weights than"):
+        load_runtime(path, "onnx")
+    (tmp_path / "m.int8.onnx").write_bytes(student.fp32.read_bytes())
+    with pytest.raises(CheckpointError, match="computes in fp32, not int8"):
+        load_runtime(path, "onnx-int8")
+
+
+def test_an_unknown_runtime_names_the_known_ones(student):
+    with pytest.raises(CheckpointError, match="unknown runtime 'tpu'; give one of torch, onnx"):
+        load_runtime(student.checkpoint, "tpu")
+
+
+def test_files_that_are_not_onnx_are_refused_in_one_line(tmp_path, student):
+    path = tmp_path / "m.onnx"
+    whole = student.int8.read_bytes()
+    for data in (b"", b"not a model", whole[:1000], whole[: len(whole) // 2], whole[100:]):
+        path.write_bytes(data)
+        with pytest.raises(CheckpointError) as caught:
+            load_onnx(path)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tags", "changes", "message"),
+    [
+        ({}, {}, "has format None, expected 'maskpose-onnx-1'"),
+        (TAGS | {"precision": "int3"}, {}, "precision 'int3', unknown"),
+        (TAGS | {"card": "{"}, {}, "model card cannot be read"),
+        (TAGS, {"name": "image"}, "takes .*'image'.*, expected .*'crops'"),
+        (TAGS, {"type": TensorProto.FLOAT}, "takes .*float.*, expected .*uint8"),
+        (TAGS, {"shape": ["batch", 96, 96, 3]}, "takes .*96.*, expected .*112"),
+        (TAGS, {"output": "boxes"}, r"gives \['boxes'\], expected some of \['mask_probabilities'"),
+    ],
+)
+def test_foreign_onnx_files_are_refused_with_the_reason(tmp_path, tags, changes, message):
+    tiny_model(tmp_path / "m.onnx", tags, **changes)
+    with pytest.raises(CheckpointError, match=message):
+        load_onnx(tmp_path / "m.onnx")
+
+
+def test_weights_in_other_files_are_never_opened(tmp_path):
+    (tmp_path / "secret.bin").write_bytes(bytes(400))
+    model = tiny_model(tmp_path / "m.onnx", TAGS)
+    tensor = model.graph.initializer.add(name="w", data_type=TensorProto.FLOAT, dims=[100])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secret.bin")
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(CheckpointError, match="refers to other files or graphs, refused"):
+        load_onnx(tmp_path / "m.onnx")
+
+
+def test_a_file_beyond_the_size_bound_is_not_read(tmp_path, monkeypatch):
+    tiny_model(tmp_path / "m.onnx", TAGS)
+    monkeypatch.setattr(runtime_onnx, "MAX_FILE_BYTES", 100)
+    with pytest.raises(CheckpointError, match="larger than 0 MiB, refused"):
+        load_onnx(tmp_path / "m.onnx")
+
+
+def test_an_ensemble_may_mix_runtimes_and_averages_their_answers(student):
+    members = [load_runtime(student.checkpoint, name) for name in ("torch", "onnx-int8")]
+    crops = face_crops(3)
+    together = Ensemble(members).predict_batch(crops)
+    each = [member.predict_batch(crops).angles_deg for member in members]
+    np.testing.assert_allclose(together.angles_deg, np.mean(each, axis=0), atol=1e-5)
