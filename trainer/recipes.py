@@ -133,7 +133,7 @@ MASK_TEACHERS: dict[str, Recipe] = {
 
 STUDENTS: dict[str, Recipe] = {
     "default": Recipe(
-        name="default", network="mhpnet", epochs=6, incorrect_repeats=3, loss=STUDENT_LOSS
+        name="default", network="mhpnet", epochs=5, incorrect_repeats=3, loss=STUDENT_LOSS
     ),
     "quick": Recipe(  # a correction round: from the champion, gently, with the teachers' opinions
         name="quick",
