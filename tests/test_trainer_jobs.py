@@ -1,7 +1,18 @@
-"""Trainings as jobs: queued, led by a worker, stopped, killed, found again. Real processes."""
+"""Trainings as jobs: queued, led by a worker, stopped, killed, found again. Real processes.
+
+Most tests let a worker lead small scripts instead of a training, which takes a tenth of a second;
+what a real training does in the same situations is tested at the end.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,12 +20,25 @@ import pytest
 from core.checkpoint import load_checkpoint
 from db.database import connect
 from db.home import Home
-from db.models import list_models
-from db.runs import Run, get_run, metric_names, submit_run
+from db.migrations import open_home
+from db.models import aliases, list_models
+from db.runs import Run, get_run, metric_names, metrics, submit_run
+from tests.job_scripts import script, worker_process
 from tests.retraining_files import TINY, crown, make_home, train_champion
+from trainer.jobs.device_lock import device_lock
+from trainer.jobs.local import LOST, LocalJobs, find_lost_runs
 from trainer.jobs.run_files import RunFiles
-from trainer.redistill import RetrainingConfig, prepare
+from trainer.redistill import RetrainingConfig, explain, prepare
 from trainer.worker import work
+
+#: Trains until it is stopped, with a child of its own; both process ids are left in a file.
+ENDLESS = """
+import subprocess
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+(files.root / "pids").write_text(f"{os.getpid()} {child.pid}")
+stop.wait()
+sys.exit(1)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -22,23 +46,15 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-@pytest.fixture(scope="module")
-def champion(tmp_path_factory) -> Path:
-    return train_champion(tmp_path_factory.mktemp("champion"))
-
-
 @pytest.fixture
-def home(tmp_path, champion) -> Home:
-    home = make_home(tmp_path / "home")
-    crown(home, champion)
-    return home
+def home(tmp_path) -> Home:
+    return open_home(tmp_path / "home")
 
 
-def queue(home: Home, **changes) -> Run:
+def queue(home: Home, device: str = "cpu") -> Run:
     """A run that waits for a worker."""
-    config = prepare(home, RetrainingConfig(changes=TINY | changes, loader_processes=0))
     with connect(home) as db:
-        return submit_run(db, recipe="quick", config=config.to_json(), device="cpu")
+        return submit_run(db, recipe="quick", config={"preset": "quick"}, device=device)
 
 
 def now(home: Home, run: Run) -> Run:
@@ -46,16 +62,199 @@ def now(home: Home, run: Run) -> Run:
         return get_run(db, run.id)
 
 
-def test_labels_become_a_registered_model_by_one_run(home):
+def wait_for(condition: Callable[[], object], timeout_s: float = 120.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that is dead and not yet collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def pids_of(home: Home, run: Run) -> list[int]:
+    file = RunFiles.of(home, run.id).root / "pids"
+    wait_for(lambda: file.exists() and len(file.read_text().split()) == 2)
+    return [int(pid) for pid in file.read_text().split()]
+
+
+def test_runs_of_a_device_are_done_one_after_the_other_in_order(home):
+    first, second = queue(home), queue(home)
+    note = "with (files.root.parent / 'order').open('a') as file: file.write(run + module[8] + ' ')"
+    assert work(home, "cpu", script(note)) == 2
+    assert (home.root / "runs" / "order").read_text() == "1r 1c 2r 2c "
+    assert [now(home, run).status for run in (first, second)] == ["finished", "finished"]
+
+
+def test_two_workers_never_take_the_same_run(home):
     run = queue(home)
-    assert work(home, "cpu") == 1
-    done = now(home, run)
-    assert (done.status, done.error, done.progress) == ("finished", None, 1.0), RunFiles.of(
-        home, run.id
-    ).log_tail(30)
+    code = "(files.root / f'by-{os.getppid()}').touch(); time.sleep(1)"
+    workers = [worker_process(home, code) for _ in range(3)]
+    assert [worker.wait(120) for worker in workers] == [0, 0, 0]
+    assert now(home, run).status == "finished"
+    assert len(list(RunFiles.of(home, run.id).root.glob("by-*"))) == 1
+
+
+def test_cancel_reaches_every_child_within_20_seconds(home):
+    run = queue(home)
+    leader = threading.Thread(target=work, args=(home, "cpu", script(ENDLESS)))
+    leader.start()
+    pids = pids_of(home, run)
+    began = time.monotonic()
+    LocalJobs(home).cancel(run.id)
+    leader.join(60)
+    assert time.monotonic() - began < 20
+    assert not any(is_alive(pid) for pid in pids)
+    assert now(home, run).status == "cancelled"
+
+
+def test_a_process_that_ignores_the_word_to_stop_is_killed(home, monkeypatch):
+    monkeypatch.setattr("trainer.jobs.supervisor.GRACE_S", 0.5)
+    run = queue(home)
+    code = ENDLESS.replace("stop.wait()", "time.sleep(300)")
+    leader = threading.Thread(target=work, args=(home, "cpu", script(code)))
+    leader.start()
+    pids = pids_of(home, run)
+    LocalJobs(home).pause(run.id)
+    leader.join(60)
+    assert not any(is_alive(pid) for pid in pids) and now(home, run).status == "paused"
+
+
+def test_a_killed_worker_leaves_no_process_and_its_run_is_offered_for_resuming(home):
+    run = queue(home)
+    worker = worker_process(home, ENDLESS.replace("300", "3"))
+    pids = pids_of(home, run)
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+    wait_for(lambda: not any(is_alive(pid) for pid in pids), 20)
+    assert [lost.id for lost in find_lost_runs(home)] == [run.id]
+    assert (now(home, run).status, now(home, run).error) == ("failed", LOST)
+
+
+def test_a_run_whose_training_still_ends_is_not_taken_for_lost(home):
+    run = queue(home)
+    leader = threading.Thread(target=work, args=(home, "cpu", script(ENDLESS)))
+    leader.start()
+    pids_of(home, run)
+    assert find_lost_runs(home) == [] and now(home, run).status == "running"
+    LocalJobs(home).cancel(run.id)
+    leader.join(60)
+
+
+def test_a_killed_training_is_started_again_a_few_times(home):
+    run = queue(home)
+    count = "with (files.root / 'starts').open('a') as file: file.write('x')\n"
+    work(home, "cpu", script(count + "os.kill(os.getpid(), 9)"))
+    assert (RunFiles.of(home, run.id).root / "starts").read_text() == "xxx"
+    failed = now(home, run)
+    assert failed.status == "failed" and "killed by SIGKILL" in (failed.error or "")
+
+
+def test_out_of_memory_halves_the_batch_and_says_so(home):
+    run = queue(home)
+    code = """
+import json
+size = files.batch_size() or 64
+if module == "trainer.redistill":
+    files.training.mkdir(exist_ok=True)
+    (files.training / "config.json").write_text(
+        json.dumps({"recipe": {"epochs": 1, "batch_size": size}}))
+    if size > 16:
+        files.fail(kind="out of memory", message="no memory")
+        sys.exit(1)
+    (files.training / "metrics.jsonl").write_text('{"step": 1, "epoch": 1.0, "loss": 0.5}\\n')
+"""
+    work(home, "cpu", script(code))
+    log = LocalJobs(home).logs(run.id)
+    assert "out of memory with batches of 64: going on with 32" in log
+    assert "out of memory with batches of 32: going on with 16" in log
+    assert now(home, run).status == "finished"
     with connect(home) as db:
+        assert list(metrics(db, run.id, "loss")) == [(1, 0.5)]
+
+
+def test_memory_that_never_suffices_is_a_clear_failure(home):
+    run = queue(home)
+    RunFiles.of(home, run.id).set_batch_size(4)
+    work(home, "cpu", script("files.fail(kind='out of memory', message='no'); sys.exit(1)"))
+    assert "not even for small batches" in (now(home, run).error or "")
+
+
+def test_a_gpu_that_is_not_there_is_a_clear_failure(home):
+    run = queue(home, "cuda:63")
+    work(home, "cuda:63", script(""))
+    assert (now(home, run).error or "").startswith("cuda:63 is not there any more")
+
+
+def test_failures_are_explained_in_one_line():
+    lost = RuntimeError("CUDA error: unspecified launch failure\nCompile with TORCH_USE_CUDA_DSA")
+    assert explain(lost)[0] == "device lost" and "\n" not in explain(lost)[1]
+    assert explain(RuntimeError("DefaultCPUAllocator: can't allocate memory"))[0] == "out of memory"
+    assert explain(ValueError("no such folder")) == ("refused", "no such folder")
+
+
+def test_a_device_is_free_again_when_its_last_holder_dies(home):
+    with device_lock(home, "cpu") as locks:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, pass_fds=locks)
+    with device_lock(home, "cpu") as taken:
+        assert taken is None
+    child.kill()
+    child.communicate()
+    with device_lock(home, "cuda:0,cpu") as free:
+        assert len(free) == 2
+
+
+# --- with real trainings ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def champion(tmp_path_factory) -> Path:
+    return train_champion(tmp_path_factory.mktemp("champion"), epochs=1)
+
+
+@pytest.fixture
+def labelled(tmp_path, champion) -> Home:
+    home = make_home(tmp_path / "labelled")
+    crown(home, champion)
+    return home
+
+
+def submit(home: Home, **changes) -> Run:
+    """A real training, with a worker of its own."""
+    config = prepare(home, RetrainingConfig(changes=TINY | changes, loader_processes=0))
+    return LocalJobs(home).submit(config.to_json(), device="cpu")
+
+
+def test_labels_become_a_registered_model_by_one_run(labelled):
+    run = submit(labelled)
+    wait_for(lambda: now(labelled, run).status not in ("queued", "running"), 500)
+    done = now(labelled, run)
+    log = LocalJobs(labelled).logs(run.id)
+    assert (done.status, done.error, done.progress) == ("finished", None, 1.0), log
+    with connect(labelled) as db:
         model, champion = list_models(db)
         names = metric_names(db, run.id)
     assert model.run_id == run.id and champion.run_id is None
-    assert load_checkpoint(home.root / model.path).model_id == model.name
+    assert load_checkpoint(labelled.root / model.path).model_id == model.name
     assert {"accuracy", "epoch"} <= set(names)
+
+
+def test_a_cancelled_training_keeps_its_checkpoint_and_is_resumed_to_its_end(labelled):
+    run = submit(labelled, epochs=200)
+    files = RunFiles.of(labelled, run.id)
+    wait_for(lambda: (files.training / "metrics.jsonl").exists(), 300)
+    LocalJobs(labelled).cancel(run.id)
+    wait_for(lambda: now(labelled, run).status == "cancelled", 20)
+    assert (files.training / "state.pt").exists() and not files.model.exists()
+    assert "stopped at step" in LocalJobs(labelled).logs(run.id)
+    with connect(labelled) as db:
+        assert len(list_models(db)) == 1 and set(aliases(db)) == {"champion"}
+    LocalJobs(labelled).resume(run.id)
+    wait_for(lambda: "resuming at step" in LocalJobs(labelled).logs(run.id), 300)
+    LocalJobs(labelled).cancel(run.id)
+    wait_for(lambda: now(labelled, run).status == "cancelled", 20)

@@ -100,10 +100,14 @@ def test_a_doubtful_difference_needs_a_person() -> None:
     assert decision.reasons[0].startswith("mask error on held-out annotations (n = 300)")
 
 
-def test_answers_that_change_on_many_faces_need_a_person_whatever_the_figures_say() -> None:
-    decision = decide(comparisons({"wrong": 200, "off": 3}, {"wrong": 0, "off": 3}), changed=0.6)
+def test_many_changed_answers_need_a_person_or_an_independent_benchmark() -> None:
+    figures = comparisons({"wrong": 200, "off": 3}, {"wrong": 0, "off": 3})
+    decision = decide(figures, changed=0.6)
     assert decision.verdict == "person"
     assert "the answer changes on 60% of the held-out faces" in decision.reasons[0]
+    faces = samples(100)
+    independent = compare(answers(faces), answers(faces), "imported test set")
+    assert decide([*figures, *independent], changed=0.6).verdict == "promoted"
 
 
 def test_a_pose_that_drifts_without_labels_needs_a_person() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from db.database import connect
 from db.errors import StudioError
+from db.filters import FaceFilter
 from db.label_changes import LabelChanges, changes_since
 from db.models import (
     AliasChange,
@@ -20,7 +23,9 @@ from db.models import (
     promote,
     roll_back,
 )
+from db.review_queue import count
 from db.runs import Run, get_run, list_runs, metric_names, metrics
+from db.settings import get_setting, set_setting
 from trainer.jobs.devices import Device, find_devices
 from trainer.jobs.local import LocalJobs, find_lost_runs, start_workers
 from trainer.jobs.run_files import RunFiles
@@ -34,6 +39,7 @@ PRESETS: Mapping[str, str] = {
 }
 ACTIVE = ("queued", "running")
 _EVER = "0000"
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +109,37 @@ def continue_queue(studio: Studio) -> None:
     """After a start of the server: workers for runs that wait."""
     find_lost_runs(studio.home)
     start_workers(studio.home)
+
+
+def duration_text(studio: Studio, preset: str, device: str, replay: bool) -> str | None:
+    """How long a run would take, from the measured speed; None where it was not measured yet."""
+    from trainer.annotated_faces import HELD_OUT_SHARE
+    from trainer.redistill import PRESETS as RECIPES
+    from trainer.redistill import RetrainingConfig
+
+    with connect(studio.home, read_only=True) as db:
+        speed = get_setting(db, _speed_key(preset, device))
+        labelled = count(db, FaceFilter(status="labelled"))
+    if speed is None:
+        return None
+    faces = (1 - HELD_OUT_SHARE) * labelled + (RetrainingConfig().max_replay if replay else 0)
+    minutes = faces * RECIPES[preset].epochs / speed / 60
+    return f"about {max(1, round(minutes))} min of training at {speed:.0f} images/s"
+
+
+def measure_speed(studio: Studio, preset: str, device: str) -> None:
+    """Some seconds of real training steps on the device, kept for ``duration_text``."""
+    command = [sys.executable, "-m", "trainer.speed", str(studio.home.root), device, preset]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=_ROOT)
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no reason was given").splitlines()[-1]
+        raise StudioError(f"{device} could not be measured: {last}")
+    with connect(studio.home) as db:
+        set_setting(db, _speed_key(preset, device), float(done.stdout))
+
+
+def _speed_key(preset: str, device: str) -> str:
+    return f"images_per_s/{device}/{preset}"
 
 
 def curves(studio: Studio, run_id: int, names: Sequence[str]) -> dict[str, list[tuple[int, float]]]:

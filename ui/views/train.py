@@ -70,6 +70,7 @@ def _form(studio: Studio, overview: retraining.Overview) -> None:
             "Benchmark folders", help="measured, never trained on", key="benchmarks"
         )
         epochs = st.number_input("Epochs (0: the recipe's)", 0.0, 100.0, 0.0, key="epochs")
+    _duration(studio, preset, device, bool(replay.strip()))
     if not overview.changed:
         st.caption("Nothing was labelled since; a run would learn little.")
     if st.button("Retrain", type="primary", icon=":material/model_training:", width="stretch"):
@@ -86,6 +87,20 @@ def _form(studio: Studio, overview: retraining.Overview) -> None:
             st.error(str(error))
         else:
             st.toast(f"Run {run.id} is queued on {run.device}.")
+
+
+def _duration(studio: Studio, preset: str, device: str, replay: bool) -> None:
+    text = retraining.duration_text(studio, preset, device, replay)
+    if text:
+        st.caption(text)
+    elif st.button("How long would it take?", icon=":material/timer:"):
+        try:
+            with st.spinner("Measuring for some seconds …"):
+                retraining.measure_speed(studio, preset, device)
+        except StudioError as error:
+            st.error(str(error))
+        else:
+            st.rerun()
 
 
 @st.fragment(run_every=2.0)

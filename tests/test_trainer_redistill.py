@@ -1,0 +1,275 @@
+"""What a retraining learns from, what it leaves alone, and what may come of wrong labels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.checkpoint import load_checkpoint
+from core.datasets import read_dataset
+from core.faces import MaskLabel
+from core.images import encode_png
+from core.predictor import load_predictor
+from db.annotations import history
+from db.database import connect
+from db.errors import StudioError
+from db.home import Home
+from db.models import Model, aliases, list_models
+from db.runs import Run, claim_run, submit_run
+from tests.dataset_files import mask_row, write_csv
+from tests.retraining_files import (
+    TINY,
+    add_labelled,
+    crown,
+    draw_masked,
+    make_home,
+    say,
+    train_champion,
+)
+from trainer.annotated_faces import LABEL_PROBABILITY, overrule, read_annotated
+from trainer.challenge import conclude
+from trainer.comparison import answer_both
+from trainer.face_pool import load_pool
+from trainer.jobs.run_files import RunFiles
+from trainer.label_snapshot import read_snapshot, take_snapshot
+from trainer.redistill import (
+    RetrainingConfig,
+    prepare,
+    recipe_of,
+    request_of,
+    require_labels,
+    serving_model,
+    teachers_of,
+)
+from trainer.soft_labels import SoftLabelTable
+from trainer.train import read_pool, train
+
+SWAPPED = {
+    MaskLabel.MASKED: MaskLabel.UNMASKED,
+    MaskLabel.UNMASKED: MaskLabel.MASKED,
+    MaskLabel.INCORRECT: MaskLabel.INCORRECT,
+}
+
+
+@pytest.fixture(scope="module")
+def champion(tmp_path_factory) -> Path:
+    """A student of drawn heads that knows masks well enough to lose something."""
+    return train_champion(tmp_path_factory.mktemp("champion"), epochs=12)
+
+
+@pytest.fixture
+def home(tmp_path, champion) -> Home:
+    home = make_home(tmp_path / "home", faces=45)
+    crown(home, champion)
+    return home
+
+
+def begin(home: Home, **given) -> Run:
+    """A run that a worker has taken."""
+    changes = TINY | given.pop("changes", {})
+    config = prepare(home, RetrainingConfig(changes=changes, loader_processes=0, **given))
+    with connect(home) as db:
+        submit_run(db, recipe="quick", config=config.to_json(), device="cpu")
+        run = claim_run(db, device="cpu", host="here", pid=1)
+    assert run is not None
+    return run
+
+
+def retrain(home: Home, **given) -> tuple[Model, dict]:
+    """The model of one whole run, and the report of its comparison."""
+    run = begin(home, **given)
+    train(request_of(home, run))
+    conclude(home, run)
+    with connect(home) as db:
+        model = next(model for model in list_models(db) if model.run_id == run.id)
+    return model, model.metrics["report"]
+
+
+def write_benchmark(root: Path, faces: int = 60) -> Path:
+    """A mask-csv set of drawn heads with right labels, all of them ``test``."""
+    rng = np.random.default_rng(77)
+    (root / "images").mkdir(parents=True)
+    rows = []
+    for index in range(faces):
+        label = list(MaskLabel)[index % 3]
+        name = f"{index}.png"
+        (root / "images" / name).write_bytes(encode_png(draw_masked(rng, label)))
+        rows.append(mask_row(name, label=str(label), split="test", group=name))
+    write_csv(root / "labels.csv", rows)
+    return root
+
+
+# --- what a run learns from -------------------------------------------------------------------
+
+
+def test_held_out_origins_are_never_trained_on_and_stay_the_same(home):
+    before = {
+        split: {s.group for s in read_annotated(home.root, split).samples} for split in SPLITS
+    }
+    assert before["train"] and before["val"] and not before["train"] & before["val"]
+    add_labelled(home, 30, seed=5)
+    after = {split: {s.group for s in read_annotated(home.root, split).samples} for split in SPLITS}
+    assert before["val"] <= after["val"] and before["train"] <= after["train"]
+
+
+SPLITS = ("train", "val", "test")
+
+
+def test_faces_imported_as_test_are_a_benchmark_and_not_trained_on(home):
+    add_labelled(home, 6, seed=9, split="test", source="album")
+    test = read_annotated(home.root, "test").samples
+    assert {sample.attributes["data_set"] for sample in test} == {"album"} and len(test) == 6
+    elsewhere = {
+        s.name for split in ("train", "val") for s in read_annotated(home.root, split).samples
+    }
+    assert not elsewhere & {sample.name for sample in test}
+
+
+def test_a_run_keeps_to_the_labels_it_began_with(home, tmp_path):
+    take_snapshot(home.root, tmp_path)
+    first = read_snapshot(tmp_path, None).samples
+    say(home, {1: MaskLabel.INCORRECT}, version=1)
+    add_labelled(home, 3, seed=8)
+    take_snapshot(home.root, tmp_path)
+    again = read_snapshot(tmp_path, None).samples
+    assert len(first) == len(again) == 45
+    live = {s.name: s for split in SPLITS for s in read_annotated(home.root, split).samples}
+    unchanged = live[first[5].name]
+    for field in ("image_path", "box", "crop_square", "mask", "group", "attributes"):
+        assert getattr(first[5], field) == getattr(unchanged, field)
+
+
+def test_the_same_labels_and_config_are_the_same_request(home):
+    first, second = begin(home), None
+    request = request_of(home, first)
+    with connect(home) as db:
+        from db.runs import set_status
+
+        set_status(db, first.id, "finished")
+    second = request_of(home, begin(home))
+    assert read_pool(request, "train").fingerprint == read_pool(second, "train").fingerprint
+    assert request.recipe == second.recipe
+
+
+def test_replay_is_limited_but_annotations_are_not(home, tmp_path):
+    replay = write_benchmark(tmp_path / "replay")
+    text = (replay / "labels.csv").read_text().replace(",test", ",train")
+    (replay / "labels.csv").write_text(text)
+    request = request_of(home, begin(home, replay=[str(replay)], max_replay=7))
+    annotated = len(read_annotated(home.root, "train").samples)
+    assert len(read_pool(request, "train")) == annotated + 7
+
+
+def test_people_overrule_teachers_where_they_have_spoken(home):
+    pool = load_pool(read_annotated(home.root, "train").samples[:2])
+    pool = replace(pool, sources=("annotations", "elsewhere"))
+    count = len(pool)
+    soft = SoftLabelTable(
+        pose_probabilities=np.full((count, 3, 62), 1 / 62, np.float32),
+        rotation=np.tile(np.eye(3, dtype=np.float32), (count, 1, 1)),
+        agreement=np.ones(count, np.float32),
+        mask_logits=np.log(np.full((count, 3), 1 / 3, np.float32)),
+    )
+    told = overrule(soft, pool)
+    assert told.mask_logits[0].argmax() == pool.mask_index[0]
+    assert np.exp(told.mask_logits[0]).max() == pytest.approx(LABEL_PROBABILITY)
+    assert np.array_equal(told.mask_logits[1], soft.mask_logits[1])
+    assert np.array_equal(told.agreement, soft.agreement)  # nobody labelled a pose
+    posed = replace(pool, pose_weight=np.ones(count))
+    assert overrule(soft, posed).agreement.tolist() == [0, 1]
+
+
+def test_the_recipe_sees_faces_as_the_champion_does(champion):
+    card = load_checkpoint(champion).card
+    recipe = recipe_of(RetrainingConfig(changes={"epochs": 1.0}), card)
+    assert (recipe.input_px, recipe.network, recipe.epochs) == (32, "mhpnet", 1.0)
+
+
+def test_without_teachers_of_both_tasks_the_champion_keeps_its_own_opinion(champion):
+    assert teachers_of(RetrainingConfig(teachers=()), champion) == [champion]
+
+
+def test_settings_that_do_not_exist_are_refused():
+    with pytest.raises(ValueError, match="unknown preset 'huge'; known: quick"):
+        RetrainingConfig(preset="huge")
+    with pytest.raises(ValueError, match="a recipe has no epoch"):
+        RetrainingConfig(changes={"epoch": 1})
+
+
+def test_too_few_labels_are_said_before_anything_is_trained(tmp_path, champion):
+    home = make_home(tmp_path / "small", faces=1)
+    crown(home, champion)
+    run = begin(home)
+    request_of(home, run)
+    with pytest.raises(StudioError, match="label some more pictures"):
+        require_labels(RunFiles.of(home, run.id))
+
+
+def test_the_champion_serves_and_the_shipped_student_becomes_it(tmp_path, champion, monkeypatch):
+    home = make_home(tmp_path / "fresh", faces=1)
+    monkeypatch.setattr("trainer.redistill.STUDENT", champion)
+    assert serving_model(home) == champion
+    config = prepare(home, RetrainingConfig())
+    with connect(home) as db:
+        assert aliases(db)["champion"].name == config.champion[0]
+    monkeypatch.setattr("trainer.redistill.STUDENT", tmp_path / "none")
+    assert serving_model(home) == champion
+
+
+# --- what comes of it -------------------------------------------------------------------------
+
+
+def test_poisoned_labels_are_not_promoted(home, tmp_path):
+    """Proof 3 of the issue: masked and unmasked exchanged, in training and in the held-out part."""
+    faces = {int(s.attributes["face_id"]): s.mask for k in SPLITS for s in annotated(home, k)}
+    say(home, {face: SWAPPED[label] for face, label in faces.items()}, version=1)
+    strong = {"learning_rate": 1e-3, "epochs": 8}
+    model, report = retrain(
+        home, changes=strong, benchmarks=[str(write_benchmark(tmp_path / "clean"))]
+    )
+    with connect(home) as db:
+        assert aliases(db)["champion"].name != model.name
+        assert "challenger" not in aliases(db)
+        assert len(history(db, 1)) == 2
+    assert report["decision"]["verdict"] == "rejected", report["decision"]
+    assert "clean" in " ".join(report["decision"]["reasons"])
+    files = RunFiles.of(home, model.run_id)
+    assert report["faces"]["worse"] and list(files.changed.glob("worse-*.png"))
+    assert json.loads(files.comparison.read_text())["champion"] == report["champion"]
+
+
+def annotated(home: Home, split: str):
+    return read_annotated(home.root, split).samples
+
+
+def test_a_wrong_student_is_repaired_by_corrections(tmp_path, champion):
+    """Proof 1 in small: a champion taught exchanged labels learns from right ones."""
+    home = make_home(tmp_path / "home", faces=90)
+    crown(home, champion)
+    faces = {int(s.attributes["face_id"]): s.mask for k in SPLITS for s in annotated(home, k)}
+    say(home, {face: SWAPPED[label] for face, label in faces.items()}, version=1)
+    strong = {"learning_rate": 1e-3, "epochs": 8}
+    wrong, _ = retrain(home, changes=strong)
+    crown(home, home.root / wrong.path)
+    with connect(home) as db:
+        db.execute("UPDATE runs SET status = 'finished'")
+    say(home, faces, version=2)
+    benchmark = write_benchmark(tmp_path / "clean")
+    repaired, report = retrain(home, changes=strong, benchmarks=[str(benchmark)])
+    samples = read_dataset("mask-csv", benchmark, "test").samples
+    before, after = answer_both(
+        *(load_predictor(str(home.root / model.path), "cpu") for model in (wrong, repaired)),
+        samples,
+    )
+    errors = {
+        (c["benchmark"], c["part"]): (c["champion"], c["challenger"])
+        for c in report["comparisons"]
+        if c["figure"] == "mask error"
+    }
+    was, is_now = errors["clean", ""]
+    assert len(before) == len(after) == 60 and is_now < was - 0.2, report["decision"]
+    assert report["decision"]["verdict"] != "rejected"
