@@ -15,15 +15,14 @@ import numpy as np
 
 from core.faces import FaceBox, MaskLabel
 from core.images import decode_image
-from core.overlay import draw_faces
 from db.annotations import annotate, current_annotations
 from db.database import connect
 from db.events import Annotation
-from db.faces import BY_PERSON, add_faces
+from db.faces import BY_PERSON, Face, add_faces
 from db.images import add_image
 from db.labels import Change
 from db.predictions import of_face, store_predictions
-from db.undo import undo
+from db.undo import redo, undo
 from ui.answers import Answer, AnsweredFace, AnsweredPhoto, StoredFace
 from ui.model_shelf import ShelfModel
 from ui.studio import Studio
@@ -121,29 +120,36 @@ def undo_correction(studio: Studio, photo: AnsweredPhoto, *, annotator: str) -> 
     return _with_labels(photo, undo_last(studio, annotator=annotator))
 
 
-def undo_last(studio: Studio, *, annotator: str) -> list[Annotation]:
+def undo_last(studio: Studio, *, annotator: str, op_id: str | None = None) -> list[Annotation]:
     """Take back the annotator's last gesture, on whichever faces it was."""
     with connect(studio.home) as db:
-        return undo(db, annotator=annotator, client_op_id=new_op_id())
+        return undo(db, annotator=annotator, client_op_id=op_id or new_op_id())
+
+
+def redo_last(studio: Studio, *, annotator: str, op_id: str | None = None) -> list[Annotation]:
+    """Do again what the annotator undid last."""
+    with connect(studio.home) as db:
+        return redo(db, annotator=annotator, client_op_id=op_id or new_op_id())
 
 
 def label_faces(
     studio: Studio, versions: dict[int, int], verdict: Verdict, *, annotator: str, op_id: str
 ) -> list[Annotation]:
-    """One gesture on stored faces (id → version seen); a repeated ``op_id`` changes nothing."""
+    """One gesture on stored faces (id → version seen): they all are what the verdict says."""
     if verdict == NOT_A_FACE:
         changes = [Change(face_id=f, base_version=v, rejected=True) for f, v in versions.items()]
     else:
         mask = MaskLabel(verdict)
         changes = [Change(face_id=f, base_version=v, mask=mask) for f, v in versions.items()]
+    return apply_changes(studio, changes, annotator=annotator, op_id=op_id)
+
+
+def apply_changes(
+    studio: Studio, changes: Sequence[Change], *, annotator: str, op_id: str
+) -> list[Annotation]:
+    """One gesture, all of it or StaleVersion; a repeated ``op_id`` changes nothing."""
     with connect(studio.home) as db:
         return annotate(db, changes, annotator=annotator, client_op_id=op_id)
-
-
-def drawn_photo(photo: AnsweredPhoto, style: Literal["axes", "cube"] = "axes") -> np.ndarray:
-    """The upright photo with the student's answers drawn in, RGB uint8 (H, W, 3)."""
-    image_rgb = decode_image(photo.data, photo.name)
-    return draw_faces(image_rgb, [face.student for face in photo.faces if face.answers], style)
 
 
 def new_op_id() -> str:
@@ -192,5 +198,5 @@ def _stored(face_id: int, annotation: Annotation | None) -> StoredFace:
     return StoredFace(face_id=face_id, version=annotation.version, label=annotation.label)
 
 
-def _ids(boxes, faces) -> dict[FaceBox, int]:
+def _ids(boxes: Sequence[FaceBox], faces: Sequence[Face]) -> dict[FaceBox, int]:
     return {box: face.id for box, face in zip(boxes, faces, strict=True)}

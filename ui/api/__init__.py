@@ -1,0 +1,28 @@
+"""The app's own REST interface, ``/api/v1``: typed, paginated, errors as problem JSON."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from ui.api import labels, models, predict, stored
+from ui.api.limits import UploadLimit
+from ui.api.problems import add_problem_handlers, no_such_route
+from ui.api.reference import add_reference
+from ui.studio import Studio
+
+
+def add_api(app: FastAPI, studio: Studio) -> None:
+    """All routes under ``/api``; what is not one of them is a 404, not another toolkit's page."""
+    router = APIRouter(prefix="/api/v1")
+    for part in (predict, stored, labels, models):
+        part.add_routes(router, studio)
+    app.include_router(router)
+    add_reference(app)
+    app.add_api_route(
+        "/api/{path:path}",
+        no_such_route,
+        methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        include_in_schema=False,
+    )
+    add_problem_handlers(app)
+    app.add_middleware(UploadLimit)

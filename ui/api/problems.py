@@ -1,0 +1,90 @@
+"""Errors as problem JSON (RFC 9457), one place for all routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from core.images import ImageError
+from db.errors import (
+    DatabaseBusy,
+    ImageFileMissing,
+    NotFound,
+    NothingToUndo,
+    OperationIdReused,
+    StudioError,
+)
+from db.events import StaleVersion
+from ui.model_shelf import ModelsNotReady
+
+_STATUS: Mapping[type[Exception], int] = {
+    ImageError: 422,
+    NotFound: 404,
+    ImageFileMissing: 404,
+    StaleVersion: 409,
+    NothingToUndo: 409,
+    OperationIdReused: 409,
+    DatabaseBusy: 503,
+    ModelsNotReady: 503,
+    StudioError: 500,
+}
+_RETRY = {"retry-after": "2"}
+
+
+class ServerBusy(RuntimeError):
+    """Too many requests wait already; the message says how many."""
+
+
+def problem(status: int, title: str, **more: Any) -> JSONResponse:
+    """``title`` is one sentence for a person; ``more`` is for programs."""
+    body = {"type": "about:blank", "status": status, "title": title, **more}
+    headers = _RETRY if status == 503 else None
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    for kind, status in {**_STATUS, ServerBusy: 503}.items():
+        app.add_exception_handler(kind, _handler(status))
+    app.add_exception_handler(StaleVersion, _stale)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+
+
+def no_such_route(path: str) -> None:
+    raise HTTPException(404, f"there is no /api/{path}; /api/ lists what there is")
+
+
+def _handler(status: int):
+    def handle(request: Request, error: Exception) -> JSONResponse:
+        return problem(status, str(error))
+
+    return handle
+
+
+def _stale(request: Request, error: StaleVersion) -> JSONResponse:
+    conflicts = [
+        {
+            "face_id": conflict.face_id,
+            "base_version": conflict.base_version,
+            "version": conflict.current.version if conflict.current else 0,
+        }
+        for conflict in error.conflicts
+    ]
+    return problem(409, str(error), conflicts=conflicts)
+
+
+def _http(request: Request, error: HTTPException) -> JSONResponse:
+    return problem(error.status_code, str(error.detail))
+
+
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    errors = [
+        {"where": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors()
+    ]
+    first = errors[0] if errors else {"where": "request", "what": "invalid"}
+    return problem(422, f"{first['where']}: {first['what']}", errors=errors)

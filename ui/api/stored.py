@@ -1,0 +1,164 @@
+"""Kept photos and faces: lists in pages, files, crops, what models and people said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+
+from db.filters import FaceFilter
+from db.queue_items import QueueItem
+from db.review_queue import Cursor, Order
+from ui import stored_faces
+from ui.api.schemas import (
+    Annotation,
+    Face,
+    Image,
+    Label,
+    Page,
+    Pose,
+    QueuedFace,
+    StoredPrediction,
+    sides,
+)
+from ui.studio import Studio
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+#: A picture's address holds its id for ever, so browsers may keep it.
+_FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
+_KINDS = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".tif": "image/tiff",
+}
+
+
+def add_routes(router: APIRouter, studio: Studio) -> None:
+    @router.get("/images", tags=["images"])
+    def images(request: Request, before_id: int | None = None, limit: Limit = 100) -> Page[Image]:
+        """Kept photos, the newest first."""
+        rows = stored_faces.photos(studio, before_id, limit)
+        more = {"before_id": rows[-1].id, "limit": limit} if len(rows) == limit else None
+        return Page(items=[Image.model_validate(row) for row in rows], next=_next(request, more))
+
+    @router.get("/images/{image_id}", tags=["images"])
+    def image(image_id: int) -> Image:
+        return Image.model_validate(stored_faces.stored_photo(studio, image_id).image)
+
+    @router.get("/images/{image_id}/faces", tags=["images"])
+    def faces_of(image_id: int) -> list[Face]:
+        """The faces of a photo with their present labels."""
+        photo = stored_faces.stored_photo(studio, image_id)
+        return [
+            Face(
+                id=face.id,
+                image_id=image_id,
+                box=sides(face.box),
+                score=face.box.score,
+                detector=face.detector,
+                version=said.version if said else 0,
+                label=Label.model_validate(said.label) if said else None,
+            )
+            for face in photo.faces
+            for said in [photo.labels.get(face.id)]
+        ]
+
+    @router.get("/images/{image_id}/file", tags=["images"], response_class=Response)
+    def file(image_id: int) -> Response:
+        """The photo as it came."""
+        stored, data = stored_faces.photo_file(studio, image_id)
+        suffix = stored.path[stored.path.rfind(".") :]
+        kind = _KINDS.get(suffix, "application/octet-stream")
+        return Response(data, media_type=kind, headers=_FOR_EVER)
+
+    @router.get("/faces", tags=["faces"])
+    @router.get("/queue", tags=["faces"])
+    def faces(
+        request: Request,
+        order: Order = "newest",
+        status: Literal["unlabelled", "labelled"] | None = None,
+        filter: Annotated[str, Query(description="further conditions, JSON")] = "{}",
+        after: Annotated[str | None, Query(description="from ``next``")] = None,
+        limit: Limit = 100,
+    ) -> Page[QueuedFace]:
+        """Stored faces in an order of the review queue, with label and the student's opinion."""
+        page = stored_faces.page_of_faces(
+            studio, order, _filter(filter, status), _cursor(after), limit
+        )
+        more = (
+            dict(request.query_params) | {"after": f"{page.after.value!r},{page.after.face_id}"}
+            if page.after
+            else None
+        )
+        return Page(items=[_queued(item) for item in page.items], next=_next(request, more))
+
+    @router.get("/faces/{face_id}/crop", tags=["faces"], response_class=Response)
+    def crop(face_id: int, side_px: Annotated[int, Query(ge=32, le=1024)] = 200) -> Response:
+        """A square JPEG of the face and some of what is around it."""
+        face = stored_faces.face_story(studio, face_id).face
+        data = stored_faces.face_crop(studio, face.image_id, face.box, side_px)
+        return Response(data, media_type="image/jpeg", headers=_FOR_EVER)
+
+    @router.get("/faces/{face_id}/predictions", tags=["faces"])
+    def predictions(face_id: int) -> list[StoredPrediction]:
+        """What every model said about a face, newest model first."""
+        return [
+            StoredPrediction(
+                model=one.model,
+                mask=dict(one.mask.probabilities) if one.mask else None,
+                pose=Pose.model_validate(one.pose) if one.pose else None,
+                latency_ms=one.latency_ms,
+                created_at=one.created_at,
+            )
+            for one in stored_faces.face_story(studio, face_id).predictions
+        ]
+
+    @router.get("/faces/{face_id}/history", tags=["faces"])
+    def history(face_id: int) -> list[Annotation]:
+        """Everything people said about a face, oldest first."""
+        events = stored_faces.face_story(studio, face_id).events
+        return [Annotation.model_validate(event) for event in events]
+
+
+def _queued(item: QueueItem) -> QueuedFace:
+    return QueuedFace(
+        face_id=item.face_id,
+        version=item.version,
+        image_id=item.image_id,
+        image_name=item.image_name,
+        box=sides(item.box),
+        is_labelled=item.is_labelled,
+        label=item.label,
+        annotator=item.annotator,
+        predicted=item.predicted,
+        confidence=item.confidence,
+        pose=Pose.model_validate(item.pose) if item.pose else None,
+        disagreement=item.disagreement,
+    )
+
+
+def _filter(text: str, status: Literal["unlabelled", "labelled"] | None) -> FaceFilter:
+    try:
+        given = FaceFilter.from_json(text)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise HTTPException(422, f"filter: {error}") from None
+    return given if status is None else replace(given, status=status)
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    if text is None:
+        return None
+    value, _, face_id = text.partition(",")
+    try:
+        return Cursor(float(value), int(face_id))
+    except ValueError:
+        raise HTTPException(422, f"after: {text!r} does not come from 'next'") from None
+
+
+def _next(request: Request, parameters: dict[str, object] | None) -> str | None:
+    return f"{request.url.path}?{urlencode(parameters)}" if parameters else None
