@@ -24,7 +24,7 @@ import torch
 
 from core.answer_network import AnswerNetwork, FaceAnswers, build_answer_network
 from core.checkpoint import CheckpointError, ModelCard, load_checkpoint
-from core.runtime_onnx import FORMAT, INPUT, OnnxRuntime
+from core.runtime.onnx_runtime import FORMAT, INPUT, OnnxRuntime
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -49,11 +49,16 @@ class Predictor:
         self, image_rgb: np.ndarray, boxes: Sequence[FaceBox]
     ) -> list[FacePrediction]:
         """Answers for the faces in ``boxes`` (as a detector or a person draws them), in order."""
+        return self.answer(boxes, [self.cut(image_rgb, box) for box in boxes])
+
+    def answer(
+        self, boxes: Sequence[FaceBox], crops_rgb: Sequence[np.ndarray]
+    ) -> list[FacePrediction]:
+        """Answers for crops (S, S, 3) that ``cut`` made of ``boxes``, in order."""
         answers: list[FacePrediction] = []
         for start in range(0, len(boxes), MAX_BATCH):
-            part = boxes[start : start + MAX_BATCH]
-            crops = [self.cut(image_rgb, box) for box in part]
-            answers += self._answers(part, self.predict_batch(np.stack(crops)))
+            batch = np.stack(crops_rgb[start : start + MAX_BATCH])
+            answers += self._answers(boxes[start : start + MAX_BATCH], self.predict_batch(batch))
         return answers
 
     def predict_crop(self, crop_rgb: np.ndarray) -> FacePrediction:
@@ -117,6 +122,7 @@ def load_predictor(
 
     Raises CheckpointError, one clear line, for a model, device or runtime that cannot be had.
     """
-    place = resolve_device(device)
+    # ONNX Runtime is built for the CPU here: with ``auto`` it goes there, whatever else there is.
+    place = resolve_device("cpu" if runtime.startswith("onnx") and device == "auto" else device)
     members = [load_runtime(path, runtime, place) for path in model_files(model)]
     return Predictor(members[0] if len(members) == 1 else Ensemble(members), detector)

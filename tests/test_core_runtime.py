@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -10,14 +11,18 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 
-from core import runtime_onnx
-from core.checkpoint import CheckpointError, ModelCard
+from core.answer_network import build_answer_network
+from core.checkpoint import CheckpointError, ModelCard, load_checkpoint
 from core.faces import MASK_CLASSES
 from core.predictor import load_predictor
-from core.runtime import Ensemble, load_runtime
-from core.runtime_onnx import load_onnx
+from core.runtime import BatchPrediction, Ensemble, load_runtime, onnx_runtime
+from core.runtime.cuda_graphs import in_bfloat16
+from core.runtime.fastest import CALLS, fastest
+from core.runtime.loading import available_runtimes
+from core.runtime.onnx_runtime import load_onnx
 from tests.onnx_files import ExportedStudent, exported_student, face_crops, write_checkpoint
 
 CARD = json.dumps(asdict(ModelCard(network="mhpnet")))
@@ -155,7 +160,7 @@ def test_weights_in_other_files_are_never_opened(tmp_path):
 
 def test_a_file_beyond_the_size_bound_is_not_read(tmp_path, monkeypatch):
     tiny_model(tmp_path / "m.onnx", TAGS)
-    monkeypatch.setattr(runtime_onnx, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(onnx_runtime, "MAX_FILE_BYTES", 100)
     with pytest.raises(CheckpointError, match="larger than 0 MiB, refused"):
         load_onnx(tmp_path / "m.onnx")
 
@@ -166,3 +171,88 @@ def test_an_ensemble_may_mix_runtimes_and_averages_their_answers(student):
     together = Ensemble(members).predict_batch(crops)
     each = [member.predict_batch(crops).angles_deg for member in members]
     np.testing.assert_allclose(together.angles_deg, np.mean(each, axis=0), atol=1e-5)
+
+
+class Waiting:
+    """A runtime that takes as long as it is told and counts its calls."""
+
+    model_id = "waiting"
+    card = ModelCard(network="mhpnet")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.calls = 0
+
+    def predict_batch(self, crops_rgb: np.ndarray) -> BatchPrediction:
+        self.calls += 1
+        time.sleep(self.seconds)
+        return BatchPrediction(None, None, None)
+
+
+def test_the_fastest_runtime_is_measured_once_and_remembered(student, tmp_path):
+    runtimes = {"torch": Waiting(0.004), "onnx": Waiting(0.001), "onnx-int8": Waiting(0.008)}
+    memory = tmp_path / "cache" / "fastest.json"
+    for _ in range(2):
+        chosen = fastest(student.fp32, "cpu", list(runtimes), runtimes.__getitem__, memory)
+        assert chosen == "onnx"
+    assert {waiting.calls for waiting in runtimes.values()} == {CALLS + 3}
+    other_model = fastest(student.int8, "cpu", list(runtimes), runtimes.__getitem__, memory)
+    assert other_model == "onnx" and runtimes["onnx"].calls == 2 * (CALLS + 3)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"a": 1}'])
+def test_a_damaged_memory_of_the_fastest_is_measured_anew(student, tmp_path, content):
+    (tmp_path / "fastest.json").write_text(content)
+    runtimes = {"torch": Waiting(0.002), "onnx": Waiting(0.0)}
+    load = runtimes.__getitem__
+    assert fastest(student.int8, "cpu", list(runtimes), load, tmp_path / "fastest.json") == "onnx"
+
+
+def test_auto_leaves_out_what_cannot_be_loaded(student, tmp_path):
+    """An export of older weights must not stop the app from starting."""
+
+    def load(name: str) -> Waiting:
+        if name == "torch":
+            return Waiting(0.001)
+        raise CheckpointError("made from other weights")
+
+    assert fastest(student.int8, "cpu", ["torch", "onnx"], load, tmp_path / "f.json") == "torch"
+
+
+def test_auto_chooses_among_the_files_beside_the_checkpoint(student, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path))
+    assert available_runtimes(student.checkpoint, "cpu") == ["torch", "onnx", "onnx-int8"]
+    assert available_runtimes(student.checkpoint, "cuda:0") == ["torch", "cuda-graphs"]
+    answers = load_runtime(student.checkpoint, "auto").predict_batch(face_crops(1))
+    assert answers.angles_deg.shape == (1, 3)
+    assert (tmp_path / "fastest-runtime.json").is_file()
+
+
+def test_runtimes_refuse_a_device_they_cannot_use(student):
+    with pytest.raises(CheckpointError, match="'onnx-int8' computes on the CPU"):
+        load_runtime(student.checkpoint, "onnx-int8", "cuda:0")
+    with pytest.raises(CheckpointError, match="CUDA graphs need a CUDA device, got 'cpu'"):
+        load_runtime(student.checkpoint, "cuda-graphs", "cpu")
+
+
+def test_a_backbone_in_bfloat16_changes_angles_little(student):
+    stored = load_checkpoint(student.checkpoint)
+    exact, half = (build_answer_network(stored, "m") for _ in range(2))
+    crops = torch.from_numpy(face_crops(4))
+    with torch.inference_mode():
+        expected, answers = exact(crops), in_bfloat16(half)(crops)
+    assert answers.angles_deg.dtype == torch.float32
+    assert (answers.angles_deg - expected.angles_deg).abs().mean() < 1.0
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_cuda_graphs_answer_as_pytorch_does_for_any_number_of_crops(student):
+    exact = load_runtime(student.checkpoint)
+    graphs = load_runtime(student.checkpoint, "cuda-graphs", "cuda:0")
+    crops = face_crops(600)
+    expected = exact.predict_batch(crops).angles_deg
+    for count in (1, 3, 64, 513, 600, 1):  # filled up, exact, cut, and a graph used again
+        answers = graphs.predict_batch(crops[:count])
+        assert answers.mask_probabilities.shape == (count, 3)
+        assert np.abs(answers.angles_deg - expected[:count]).mean() < 1.0

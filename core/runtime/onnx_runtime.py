@@ -13,7 +13,7 @@ import numpy as np
 
 from core.answer_network import FaceAnswers
 from core.checkpoint import MAX_FILE_BYTES, CheckpointError, ModelCard, parse_card, sha256_of
-from core.runtime import BatchPrediction
+from core.runtime.prediction import BatchPrediction
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -1,0 +1,136 @@
+"""Who takes part in the benchmark, on which machine, and with how much memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.answer_network import build_answer_network
+from core.checkpoint import load_checkpoint
+from core.runtime import Runtime, TorchRuntime, load_runtime
+from core.runtime.onnx_runtime import exported_path, load_exported
+
+ROOT = Path(__file__).resolve().parents[1]
+#: CPU features that decide how fast 8-bit integers and bfloat16 are.
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A loaded runtime with what a reader must know about it."""
+
+    name: str
+    runtime: Runtime
+    threads: int
+    provider: str
+    file: Path
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "runtime": self.name,
+            "threads": self.threads,
+            "provider": self.provider,
+            "file_mb": round(self.file.stat().st_size / 1e6, 1),
+        }
+
+
+def contenders(checkpoint: Path, device: str, threads: int) -> list[Contender]:
+    """PyTorch eager in both memory layouts, and every exported file beside the checkpoint."""
+    torch.set_num_threads(threads)
+    rivals = [
+        Contender(
+            f"torch {layout}", _eager(checkpoint, device, layout), threads, device, checkpoint
+        )
+        for layout in ("contiguous", "channels-last")
+    ]
+    for name, precision in (("onnx", "fp32"), ("onnx-int8", "int8")):
+        file = exported_path(checkpoint, precision)
+        if file.is_file():
+            runtime = load_exported(checkpoint, precision, threads)
+            rivals.append(Contender(name, runtime, threads, runtime.provider, file))
+    if device.startswith("cuda"):
+        graphs = load_runtime(checkpoint, "cuda-graphs", device)
+        rivals.append(Contender("cuda-graphs", graphs, threads, f"{device} bf16", checkpoint))
+    return rivals
+
+
+def _eager(checkpoint: Path, device: str, layout: str) -> TorchRuntime:
+    stored = load_checkpoint(checkpoint)
+    network = build_answer_network(stored, checkpoint.name)
+    if layout == "contiguous":
+        network.network.network = _Contiguous(network.network.network)
+    return TorchRuntime(network, stored.model_id, device)
+
+
+class _Contiguous(nn.Module):
+    """A network computed in PyTorch's default layout, which the product never uses: NCHW."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.inner = network.to(memory_format=torch.contiguous_format)
+
+    def forward(self, images: Tensor) -> Any:
+        return self.inner(images.contiguous())
+
+
+def machine() -> dict[str, Any]:
+    """Processor, memory, versions and commit, for the reader who wants to compare."""
+    facts = _read("/proc/cpuinfo")
+    flags = next((line for line in facts.splitlines() if line.startswith("flags")), "").split()
+    model = next((line for line in facts.splitlines() if line.startswith("model name")), "")
+    return {
+        "cpu": model.partition(":")[2].strip() or platform.processor() or platform.machine(),
+        "cpu_features": [name for name in _FEATURES if name in flags],
+        "cores": os.cpu_count(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "onnxruntime": version("onnxruntime"),
+        "commit": _commit(),
+    }
+
+
+def peak_memory_mb(rivals: Sequence[Contender]) -> dict[str, float]:
+    """Peak resident memory of a fresh process that answers one crop, for each contender."""
+    return {rival.name: _peak_mb(rival) for rival in rivals if rival.name != "torch contiguous"}
+
+
+def _peak_mb(rival: Contender) -> float:
+    code = (
+        "import resource, sys, numpy as np; from pathlib import Path\n"
+        "from core.runtime import load_runtime\n"
+        "model = load_runtime(Path(sys.argv[1]))\n"
+        "size = model.card.input_px\n"
+        "model.predict_batch(np.zeros((1, size, size, 3), np.uint8))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    command = [sys.executable, "-c", code, str(rival.file.resolve())]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return round(int(done.stdout) / 1024, 1)
+
+
+def _commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return None
+    return done.stdout.strip() or None
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
