@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from core.faces import FaceBox, MaskLabel
 from core.images import decode_image
+from core.overlay import draw_faces
 from db.annotations import annotate, current_annotations
 from db.database import connect
 from db.events import Annotation
@@ -24,8 +26,10 @@ from db.labels import Change
 from db.predictions import of_face, store_predictions
 from db.undo import redo, undo
 from ui.answers import Answer, AnsweredFace, AnsweredPhoto, StoredFace
+from ui.live import LiveView
 from ui.model_shelf import ShelfModel
 from ui.studio import Studio
+from ui.video import VideoResult, mark_faces
 
 #: What ``faces.detector`` says of boxes that ``core.detector`` found.
 DETECTOR = "centerface"
@@ -67,6 +71,26 @@ def add_box(studio: Studio, photo: AnsweredPhoto, box: FaceBox) -> AnsweredPhoto
     *_, answered = _ask(alone, image_rgb, models)
     grown = replace(photo, faces=photo.faces + answered.faces)
     return keep_photo(studio, grown) if photo.image_id is not None else grown
+
+
+def answer_frame(
+    studio: Studio,
+    frame_rgb: np.ndarray,
+    view: LiveView,
+    time_s: float,
+    style: Literal["axes", "cube"] = "axes",
+) -> tuple[LiveView, np.ndarray]:
+    """A camera frame's answers by the student, smoothed, and the frame with them drawn in."""
+    predictor = studio.models.student().predictor
+    view = view.step(predictor.predict(frame_rgb), time_s)
+    return view, draw_faces(frame_rgb, view.faces, style)
+
+
+def mark_video(
+    studio: Studio, source: Path, target: Path, progress: Callable[[float], None]
+) -> VideoResult:
+    """A copy of a video with the student's answers drawn in. Raises ImageError."""
+    return mark_faces(source, target, studio.models.student().predictor, progress)
 
 
 def keep_photo(studio: Studio, photo: AnsweredPhoto) -> AnsweredPhoto:

@@ -109,10 +109,10 @@ def photos_tab(studio: Studio) -> None:
 
     keep.change(keep_or_not, [keep, session, style], [*shown, kept_note], **hidden)
 
-    def draw(drawn_as: Style, now: DemoSession) -> str:
+    def redraw(drawn_as: Style, now: DemoSession) -> str:
         return _html(now, drawn_as)
 
-    style.change(draw, [style, session], view, **hidden)
+    style.change(redraw, [style, session], view, **hidden)
 
 
 def _examples() -> tuple[gr.Dataset, list[str]]:

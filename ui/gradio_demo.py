@@ -9,7 +9,10 @@ from html import escape
 
 import gradio as gr
 
+from ui.demo_api import add_api_names
+from ui.demo_live import live_tab
 from ui.demo_photos import photos_tab
+from ui.demo_video import video_tab
 from ui.studio import Studio
 from ui.theme import TITLE, color_variables
 
@@ -45,21 +48,32 @@ def build_demo(studio: Studio) -> gr.Blocks:
         fill_width=True,
     ) as demo:
         gr.HTML(_HEADER)
-        _model_state(studio)
+        _model_state(studio, demo)
         with gr.Tab("Photos"):
             photos_tab(studio)
+        with gr.Tab("Camera"):
+            live_tab(studio)
+        with gr.Tab("Video"):
+            video_tab(studio)
+        add_api_names(studio)
     return demo.queue(default_concurrency_limit=2, max_size=MAX_WAITING)
 
 
-def _model_state(studio: Studio) -> None:
+def _model_state(studio: Studio, demo: gr.Blocks) -> None:
     """A line about the models that follows them until they are loaded."""
-    timer = gr.Timer(1.0, active=not studio.models.is_settled)
-    line = gr.HTML(lambda: _state_html(studio))
+    timer = gr.Timer(1.0)
+    line = gr.HTML()
 
     def look() -> tuple[str, gr.Timer]:
         return _state_html(studio), gr.Timer(active=not studio.models.is_settled)
 
-    timer.tick(look, outputs=[line, timer], api_visibility="private", show_progress="hidden")
+    gr.on(
+        [demo.load, timer.tick],
+        look,
+        outputs=[line, timer],
+        api_visibility="private",
+        show_progress="hidden",
+    )
 
 
 def _state_html(studio: Studio) -> str:

@@ -47,14 +47,20 @@ def photo_html(
 ) -> str:
     """Everything about a photo, to be shown in one piece."""
     image_rgb = decode_image(photo.data, photo.name)
-    drawn = draw_faces(image_rgb, [face.student for face in photo.faces if face.answers], style)
-    picture = encode_jpeg(_shrunk(drawn))
+    picture = drawn_jpeg(photo, style=style)
     return (
         f'<section class="mp-photo" aria-label="Answers for {escape(photo.name)}">'
         f'<p class="mp-summary" role="status">{escape(summary(photo))}</p>'
         f"{_picture(photo, picture)}{_tools(photo, picture)}"
         f"{cards_html(photo, image_rgb, page)}</section>"
     )
+
+
+def drawn_jpeg(photo: AnsweredPhoto, *, style: Literal["axes", "cube"] = "axes") -> bytes:
+    """The photo with the student's answers drawn in, at most ``_MAX_SHOWN_PX`` long."""
+    image_rgb = decode_image(photo.data, photo.name)
+    answered = [face.student for face in photo.faces if face.answers]
+    return encode_jpeg(_shrunk(draw_faces(image_rgb, answered, style)))
 
 
 def summary(photo: AnsweredPhoto) -> str:
