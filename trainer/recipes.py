@@ -60,13 +60,13 @@ class Recipe:
 POSE_LOSS = LossConfig(pose_bins=0.2, pose_expectation=0.5, pose_geodesic=5.0)
 MASK_LOSS = LossConfig(mask_label=1.0)
 STUDENT_LOSS = LossConfig(
-    pose_bins=0.1,
-    pose_expectation=0.25,
-    pose_geodesic=2.5,
-    pose_kd=0.3,
-    pose_kd_geodesic=5.0,
-    mask_label=0.5,
-    mask_kd=0.5,
+    pose_bins=0.2,
+    pose_expectation=0.5,
+    pose_geodesic=5.0,
+    pose_kd=0.15,
+    pose_kd_geodesic=1.5,
+    mask_label=1.0,
+    mask_kd=1.0,
 )
 #: Hopenet's: cross-entropy on hard bins + α · squared expectation, α = 0.01 in degrees squared.
 PAPER_POSE_LOSS = LossConfig(pose_bins=1.0, pose_squared_expectation=0.01, bin_smoothing_deg=0.0)
