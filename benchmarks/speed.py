@@ -12,12 +12,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.speed_contenders import Contender, contenders, machine, peak_memory_mb
+from benchmarks.speed_contenders import (
+    Contender,
+    contenders,
+    machine,
+    onnx_files,
+    peak_memory_mb,
+)
 from benchmarks.speed_photos import example_photo
 from core.detector import FaceDetector
 from core.images import decode_image, encode_jpeg
@@ -27,6 +35,8 @@ from core.predictor import Predictor
 BATCHES = (1, 8, 64)
 FACES_IN_PHOTO = (1, 5, 50)
 PHOTO_SIZES_PX = {1: (640, 480), 5: (1280, 960), 50: (1280, 960)}
+STEPS = ("decode", "detect", "crop", "infer", "draw")
+TIMES = ("median ms", "p10", "p90")
 ROUNDS = 10
 #: Each contender's turn lasts about this long, with at least ``MIN_CALLS`` calls.
 TURN_S = 0.15
@@ -59,28 +69,28 @@ def run(
     rounds: int = ROUNDS,
 ) -> dict[str, Any]:
     """Every figure as plain values: machine, network, photo, memory, accuracy."""
-    report: dict[str, Any] = {"machine": machine(), "model": checkpoint.name}
-    report["network"] = [
-        row for count in threads for row in time_network(checkpoint, device, count, rounds)
-    ]
-    most = max(threads)
-    report["photo"] = time_photos(contenders(checkpoint, device, most), most, rounds)
-    report["memory_mb"] = peak_memory_mb(checkpoint, contenders(checkpoint, device, most))
-    if data:
-        from benchmarks.speed_accuracy import accuracy
+    with TemporaryDirectory() as scratch:
+        exported = onnx_files(checkpoint, Path(scratch))
+        report: dict[str, Any] = {"machine": machine(), "model": checkpoint.name, "network": []}
+        for count in threads:
+            rivals = contenders(checkpoint, exported, device, count)
+            report["network"] += time_network(rivals, rounds)
+        report["photo"] = time_photos(rivals, count, rounds)
+        report["memory_mb"] = peak_memory_mb(rivals)
+        if data:
+            from benchmarks.speed_accuracy import accuracy
 
-        report["accuracy"] = accuracy(contenders(checkpoint, device, most), data)
+            report["accuracy"] = accuracy(rivals, data)
     return report
 
 
-def time_network(checkpoint: Path, device: str, threads: int, rounds: int) -> list[dict[str, Any]]:
+def time_network(rivals: Sequence[Contender], rounds: int) -> list[dict[str, Any]]:
     """The network alone, crop to answer: a row for each contender and batch size."""
-    rivals = contenders(checkpoint, device, threads)
     rows = []
     for batch in BATCHES:
         size_px = rivals[0].runtime.card.input_px
         crops = np.random.default_rng(0).integers(0, 256, (batch, size_px, size_px, 3), np.uint8)
-        calls = {rival.name: _call(rival.runtime.predict_batch, crops) for rival in rivals}
+        calls = {rival.name: partial(rival.runtime.predict_batch, crops) for rival in rivals}
         timings = time_in_turns(calls, rounds)
         for rival in rivals:
             timing = timings[rival.name]
@@ -100,7 +110,7 @@ def time_photos(rivals: Sequence[Contender], threads: int, rounds: int) -> list[
         size_px = PHOTO_SIZES_PX[count]
         data = encode_jpeg(example_photo(count, *size_px))
         predictors = {rival.name: Predictor(rival.runtime, detector) for rival in rivals}
-        calls = {name: _call(answer_photo, data, p) for name, p in predictors.items()}
+        calls = {name: partial(answer_photo, data, p) for name, p in predictors.items()}
         timings = time_in_turns(calls, rounds)
         for rival in rivals:
             found, _ = answer_photo(data, predictors[rival.name])
@@ -131,8 +141,7 @@ def answer_photo(data: bytes, predictor: Predictor) -> tuple[int, dict[str, floa
     tick()
     draw_faces(image_rgb, faces)
     tick()
-    steps = ("decode", "detect", "crop", "infer", "draw")
-    return len(faces), dict(zip(steps, np.diff(clock).tolist(), strict=True))
+    return len(faces), dict(zip(STEPS, np.diff(clock).tolist(), strict=True))
 
 
 def stages_ms(data: bytes, predictor: Predictor, rounds: int) -> dict[str, float]:
@@ -164,5 +173,46 @@ def time_in_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dic
     return {name: Timing.of(values) for name, values in seconds.items()}
 
 
-def _call(function: Callable[..., object], *arguments: object) -> Callable[[], object]:
-    return lambda: function(*arguments)
+def tables(report: Mapping[str, Any]) -> list[Table]:
+    """The report for a person: a title, column names and lines for each part."""
+    facts = report["machine"]
+    about = [[name, str(value)] for name, value in facts.items()]
+    network = [
+        [row["runtime"], str(row["threads"]), str(row["batch"]), *_times(row)]
+        + [f"{row['faces_per_s']:,.0f}", f"{row['file_mb']:.1f}"]
+        for row in report["network"]
+    ]
+    photo = [
+        [row["runtime"], str(row["threads"]), str(row["faces"]), str(row["faces_found"])]
+        + [*_times(row), f"{row['photos_per_s']:.1f}"]
+        + [f"{milliseconds:.1f}" for milliseconds in row["stages_ms"].values()]
+        for row in report["photo"]
+    ]
+    memory = [[name, f"{value:.0f}"] for name, value in report["memory_mb"].items()]
+    found = [
+        Table("machine", ("", ""), about),
+        Table("network alone", ("runtime", "threads", "batch", *TIMES, "faces/s", "MB"), network),
+        Table(
+            "photo to answer",
+            ("runtime", "threads", "faces", "found", *TIMES, "photos/s", *STEPS),
+            photo,
+        ),
+        Table("peak memory of a process", ("runtime", "MB"), memory),
+    ]
+    if "accuracy" in report:
+        keys = list(dict.fromkeys(key for row in report["accuracy"] for key in row))
+        lines = [[str(row.get(key, "")) for key in keys] for row in report["accuracy"]]
+        found.append(Table("accuracy on val", tuple(keys), lines))
+    return found
+
+
+class Table(NamedTuple):
+    """Lines of cells under column names."""
+
+    title: str
+    header: tuple[str, ...]
+    lines: list[list[str]]
+
+
+def _times(row: Mapping[str, Any]) -> list[str]:
+    return [f"{row[name]:.2f}" for name in ("median_ms", "p10_ms", "p90_ms")]

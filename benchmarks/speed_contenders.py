@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from core.answer_network import build_answer_network
 from core.checkpoint import load_checkpoint
+from core.export_onnx import export_fp32
 from core.runtime import Runtime, TorchRuntime, load_runtime
-from core.runtime.onnx_runtime import exported_path, load_exported
+from core.runtime.onnx_runtime import PRECISIONS, exported_path, load_onnx
 
 ROOT = Path(__file__).resolve().parents[1]
 #: CPU features that decide how fast 8-bit integers and bfloat16 are.
@@ -44,8 +45,20 @@ class Contender:
         }
 
 
-def contenders(checkpoint: Path, device: str, threads: int) -> list[Contender]:
-    """PyTorch eager in both memory layouts, and every exported file beside the checkpoint."""
+def onnx_files(checkpoint: Path, scratch: Path) -> dict[str, Path]:
+    """The exported forms of a checkpoint: those beside it; fp32 is made in ``scratch`` if missing."""
+    files = {form: exported_path(checkpoint, form) for form in PRECISIONS}
+    present = {form: file for form, file in files.items() if file.is_file()}
+    if "fp32" not in present:
+        present = {"fp32": scratch / files["fp32"].name} | present
+        export_fp32(checkpoint, present["fp32"])
+    return present
+
+
+def contenders(
+    checkpoint: Path, exported: Mapping[str, Path], device: str, threads: int
+) -> list[Contender]:
+    """PyTorch eager in both memory layouts, and every exported file."""
     torch.set_num_threads(threads)
     rivals = [
         Contender(
@@ -53,11 +66,10 @@ def contenders(checkpoint: Path, device: str, threads: int) -> list[Contender]:
         )
         for layout in ("contiguous", "channels-last")
     ]
-    for name, precision in (("onnx", "fp32"), ("onnx-int8", "int8")):
-        file = exported_path(checkpoint, precision)
-        if file.is_file():
-            runtime = load_exported(checkpoint, precision, threads)
-            rivals.append(Contender(name, runtime, threads, runtime.provider, file))
+    for precision, file in exported.items():
+        name = "onnx" if precision == "fp32" else f"onnx-{precision}"
+        runtime = load_onnx(file, threads)
+        rivals.append(Contender(name, runtime, threads, runtime.provider, file))
     if device.startswith("cuda"):
         graphs = load_runtime(checkpoint, "cuda-graphs", device)
         rivals.append(Contender("cuda-graphs", graphs, threads, f"{device} bf16", checkpoint))

@@ -18,6 +18,7 @@ from db.database import write_transaction
 from db.errors import OperationIdReused
 from db.events import (
     Annotation,
+    Overtaken,
     event_of_version,
     events_of_action,
     events_of_face,
@@ -42,7 +43,7 @@ def annotate(
     """Write one gesture, on one face or on many: all its changes, or none and StaleVersion."""
     if not changes:
         raise ValueError("a gesture needs at least one change, got none")
-    with write_transaction(db, durable=durable):
+    while True:
         done = find_action(db, client_op_id, annotator, op)
         if done:
             return _same_gesture(db, done, changes)
@@ -52,8 +53,16 @@ def annotate(
             change.face_id: changed(_label(current.get(change.face_id)), change)
             for change in changes
         }
-        who = annotator_id(db, annotator, annotator_kind)
-        return write_action(db, who, op, client_op_id, labels, current)
+        # All of this was read without the write lock, so that others wait less. The triggers
+        # refuse what is no longer true when the lock is there; then look again.
+        try:
+            with write_transaction(db, durable=durable):
+                who = annotator_id(db, annotator, annotator_kind)
+                action_id = write_action(db, who, op, client_op_id, labels, current)
+            return events_of_action(db, action_id)
+        except Overtaken:
+            if db.conn.in_transaction:  # the caller's, which holds the lock: nobody overtakes
+                raise
 
 
 def restore(
@@ -74,7 +83,8 @@ def restore(
         refuse_stale({face_id: base_version}, current)
         label = event_of_version(db, face_id, version).label if version else Label()
         who = annotator_id(db, annotator)
-        return write_action(db, who, "restore", client_op_id, {face_id: label}, current)[0]
+        action_id = write_action(db, who, "restore", client_op_id, {face_id: label}, current)
+        return events_of_action(db, action_id)[0]
 
 
 def current_annotation(db: Database, face_id: int) -> Annotation | None:

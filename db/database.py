@@ -1,14 +1,20 @@
 """Connections and transactions: open for one call or one thread, write under ``BEGIN IMMEDIATE``.
 
 Durability. A write that returned survives the end of the process, SIGKILL included, always.
-Human input (``durable=True``, the default) is also on the disk before the call returns
-(``synchronous=FULL``: one fsync of the log), so it survives power loss as far as the disk keeps
-what it confirmed. Bulk writes that can be repeated (predictions, imports) use ``NORMAL``: after
-power loss the last of them may be missing, never half there.
+Human input (``durable=True``, the default) is also on the disk before the call returns, so it
+survives power loss as far as the disk keeps what it confirmed. Bulk writes that can be repeated
+(predictions, imports) do without: after power loss the last of them may be missing, never half
+there.
+
+``synchronous=FULL`` would do the same for human input, but flush the log while holding the write
+lock: eight people would wait for eight flushes one after the other. Here the transaction is
+committed under ``NORMAL`` and the log flushed after the lock is given back, so that flushes of
+several writers happen at once. A log that a checkpoint has emptied meanwhile was flushed before.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -89,20 +95,34 @@ def write_transaction(db: Database, *, durable: bool = True) -> Iterator[Databas
     """All writes of the block or none; inside another one, a part that can fail by itself.
 
     Takes the write lock at once: a transaction that first reads and then writes would be refused
-    under load. ``durable=False`` spares the fsync where the work can be repeated.
+    under load. ``durable=False`` spares the flush where the work can be repeated.
     """
     if db.conn.in_transaction:
         with db.atomic():
             yield db
         return
-    db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    _begin_immediate(db)
+    db.conn.execute("PRAGMA busy_timeout = 0")  # while we do the waiting, or hold the lock
     try:
+        _begin_immediate(db)
         yield db
         db.conn.execute("COMMIT")
     except BaseException:
         db.rollback()  # does nothing where the error has ended the transaction already
         raise
+    finally:
+        db.conn.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+    if durable:
+        _flush_log(db)
+
+
+def _flush_log(db: Database) -> None:
+    """Wait until everything committed so far is on the disk."""
+    path = db.conn.execute("PRAGMA database_list").fetchone()[2]
+    log = os.open(f"{path}-wal", os.O_RDWR)
+    try:
+        os.fsync(log)
+    finally:
+        os.close(log)
 
 
 @contextmanager
@@ -126,19 +146,15 @@ def _begin_immediate(db: Database) -> None:
     it must be and a long lock costs no processor.
     """
     began = time.monotonic()
-    db.conn.execute("PRAGMA busy_timeout = 0")
-    try:
-        while True:
-            try:
-                db.conn.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                waited = time.monotonic() - began
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited > BUSY_TIMEOUT_S:
-                    raise
-                time.sleep(min(0.2, 0.0003 + waited / 20) * random.uniform(0.5, 1.0))
-    finally:
-        db.conn.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+    while True:
+        try:
+            db.conn.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            waited = time.monotonic() - began
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited > BUSY_TIMEOUT_S:
+                raise
+            time.sleep(min(0.2, 0.001 + waited / 20) * random.uniform(0.5, 1.0))
 
 
 def select(

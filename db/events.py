@@ -48,6 +48,10 @@ class Conflict:
     current: Annotation | None
 
 
+class Overtaken(Exception):
+    "Another process wrote between our reading and our writing"
+
+
 class StaleVersion(StudioError):
     """Somebody else was faster on these faces; nothing was written."""
 
@@ -133,15 +137,18 @@ def write_action(
     labels: Mapping[int, Label],
     current: Mapping[int, Annotation],
     target_id: int | None = None,
-) -> list[Annotation]:
-    """Add an action and its events, each on top of the ``current`` one of its face."""
-    cursor = db.execute(
-        "INSERT INTO annotation_actions (client_op_id, annotator_id, kind, target_id, created_at)"
-        " VALUES (?, ?, ?, ?, ?)",
-        [client_op_id, who, kind, target_id, now()],
-    )
-    action_id = int(cursor.lastrowid or 0)
+) -> int:
+    """Add an action and its events, each on top of the ``current`` one of its face.
+
+    Returns the number of the action; Overtaken where ``current`` or the operation id is old news.
+    """
     try:
+        cursor = db.execute(
+            "INSERT INTO annotation_actions (client_op_id, annotator_id, kind, target_id,"
+            " created_at) VALUES (?, ?, ?, ?, ?)",
+            [client_op_id, who, kind, target_id, now()],
+        )
+        action_id = int(cursor.lastrowid or 0)
         db.conn.executemany(
             "INSERT INTO annotation_events (action_id, face_id, version, previous_event_id,"
             " mask_label, yaw_deg, pitch_deg, roll_deg, rejected, note)"
@@ -152,10 +159,12 @@ def write_action(
             ),
         )
     except sqlite3.IntegrityError as error:
+        if error.sqlite_errorname == "SQLITE_CONSTRAINT_TRIGGER":
+            raise Overtaken(str(error)) from error
         if error.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":
             raise NotFound(f"one of the faces {sorted(labels)[:5]} does not exist") from error
         raise
-    return events_of_action(db, action_id)
+    return action_id
 
 
 def _event_row(

@@ -54,7 +54,7 @@ class ImportReport:
         if self.resumed_at:
             lines.insert(1, f"  went on after entry {self.resumed_at:,}, where it had stopped")
         if self.skipped_count:
-            lines.append(f"  {self.skipped_count:,} left out or kept, the first:")
+            lines.append(f"  {self.skipped_count:,} left out or not overwritten, the first:")
             lines += [f"    {name}: {reason}" for name, reason in self.skipped]
         return "\n".join(lines)
 

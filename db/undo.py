@@ -68,7 +68,8 @@ def _step(
         event.face_id: event.label if kind == "redo" else _label_before(db, event)
         for event in target
     }
-    return write_action(db, who, kind, client_op_id, labels, current, target_id)
+    action_id = write_action(db, who, kind, client_op_id, labels, current, target_id)
+    return events_of_action(db, action_id)
 
 
 def _refuse_others(

@@ -41,7 +41,6 @@ CREATE TABLE annotation_events (
     CHECK ((yaw_deg IS NULL) = (pitch_deg IS NULL) AND (yaw_deg IS NULL) = (roll_deg IS NULL)),
     CHECK ((previous_event_id IS NULL) = (version = 1))
 ) STRICT;
-CREATE INDEX annotation_events_by_previous ON annotation_events (previous_event_id);
 
 -- A second look at an event: the verdict of another person.
 CREATE TABLE reviews (

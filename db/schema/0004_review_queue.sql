@@ -39,7 +39,6 @@ CREATE INDEX face_states_by_chance ON face_states
     (is_labelled, random_key, face_id, mask_label, predicted_label, source_id, confidence);
 CREATE INDEX face_states_by_age ON face_states
     (is_labelled, face_id, mask_label, predicted_label, source_id, confidence);
-CREATE INDEX face_states_by_event ON face_states (event_id) WHERE event_id IS NOT NULL;
 
 -- A face that somebody has on the screen. Others are not given it before the time is over.
 CREATE TABLE leases (

@@ -45,7 +45,8 @@ CREATE VIEW disputes AS
 SELECT s.face_id, s.mask_label, annotators.name AS annotator, r.mask_label AS reviewer_mask_label,
        reviewers.name AS reviewer, r.note, r.blind, r.created_at, r.id AS review_id
 FROM reviews r
-JOIN face_states s ON s.event_id = r.event_id
+JOIN annotation_events e ON e.id = r.event_id
+JOIN face_states s ON s.face_id = e.face_id AND s.event_id = e.id
 JOIN annotators ON annotators.id = s.annotator_id
 JOIN annotators reviewers ON reviewers.id = r.reviewer_id
 WHERE r.verdict = 'disagree';
