@@ -43,15 +43,16 @@ SERVER = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--longest", type=float, default=12.0, help="pause before a kill, seconds")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     random.seed(args.seed)
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(endure(Path(folder), args.kills), indent=1))
+        print(json.dumps(endure(Path(folder), args.kills, args.longest), indent=1))
 
 
-def endure(folder: Path, kills: int) -> dict[str, object]:
+def endure(folder: Path, kills: int, longest_s: float) -> dict[str, object]:
     """One run through so many kills; what was killed and what is left."""
     home = make_home(folder / "home")
     crown(home, train_champion(folder / "champion", epochs=1))
@@ -63,10 +64,11 @@ def endure(folder: Path, kills: int) -> dict[str, object]:
     killed: Counter[str] = Counter()
     run_id = 1
     while sum(killed.values()) < kills and not is_over(home, run_id):
-        time.sleep(random.uniform(0.5, 12.0))
+        time.sleep(random.uniform(0.5, longest_s))
         victims = processes(home) | {server.pid: "server"}
         pid = random.choice(list(victims))
         killed[victims[pid]] += 1
+        print(f"killed {victims[pid]} in phase {state(home, run_id).phase}", file=sys.stderr)
         os.kill(pid, signal.SIGKILL)
         server = revive(home, run_id, server)
     while not is_over(home, run_id):

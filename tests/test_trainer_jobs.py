@@ -6,6 +6,7 @@ what a real training does in the same situations is tested at the end.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -258,3 +259,27 @@ def test_a_cancelled_training_keeps_its_checkpoint_and_is_resumed_to_its_end(lab
     wait_for(lambda: "resuming at step" in LocalJobs(labelled).logs(run.id), 300)
     LocalJobs(labelled).cancel(run.id)
     wait_for(lambda: now(labelled, run).status == "cancelled", 20)
+
+
+def test_a_training_on_two_devices_leaves_no_rank_behind_when_its_worker_is_killed(labelled):
+    config = prepare(labelled, RetrainingConfig(changes=TINY | {"epochs": 500}))
+    run = LocalJobs(labelled).submit(config.to_json(), device="cpu,cpu")
+    files = RunFiles.of(labelled, run.id)
+    wait_for(lambda: (files.training / "metrics.jsonl").exists(), 300)
+    family = processes_of(labelled)
+    assert sum("trainer.redistill" in words for words in family.values()) >= 3  # torchrun, 2 ranks
+    os.kill(now(labelled, run).pid or 0, signal.SIGKILL)
+    wait_for(lambda: not any(is_alive(pid) for pid in family), 60)
+    assert [lost.id for lost in find_lost_runs(labelled)] == [run.id]
+    assert (files.training / "state.pt").exists()
+
+
+def processes_of(home: Home) -> dict[int, list[str]]:
+    """The words of every command line that names this home folder."""
+    found = {}
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            words = file.read_bytes().decode(errors="replace").split("\0")
+            if str(home.root) in words:
+                found[int(file.parent.name)] = words
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -27,12 +28,22 @@ RESTARTS = 2
 SMALLEST_BATCH = 4
 _ROOT = Path(__file__).resolve().parents[2]
 
+#: The two stages of a run, each a module that is run as a process.
+TRAINING, COMPARISON = "trainer.redistill", "trainer.challenge"
 #: (module, home, run) → the command of one stage.
 Command = Callable[[str, Home, Run], Sequence[str]]
 
 
 class StageFailed(Exception):
     """The run cannot go on; the message is one line for a person."""
+
+
+class ProcessFailed(StageFailed):
+    """A process ended badly; ``kind`` is that of its failure.json, or ``killed``."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Stopped(Exception):
@@ -47,7 +58,7 @@ def stage_command(module: str, home: Home, run: Run) -> Sequence[str]:
     """One process for one device, ``torchrun`` for several (training only)."""
     devices = run.device.split(",")
     words = ["-m", module, str(home.root), str(run.id)]
-    if len(devices) == 1 or module != "trainer.redistill":
+    if len(devices) == 1 or module != TRAINING:
         return [sys.executable, *words]
     several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={len(devices)}"]
     return [sys.executable, *several, *words]
@@ -71,41 +82,42 @@ class Supervisor:
         """Do what is left of the run, and write down how it ended."""
         try:
             if not self.files.model.exists():
-                self._train()
-            self._stage("trainer.challenge", lambda: "comparing with the champion", 0.95)
+                self._do(TRAINING, lambda: self.tail.phase(), 0.0)
+            self._do(COMPARISON, lambda: "comparing with the champion", 0.95)
             self._end("finished")
         except Stopped as stopped:
             self._end("cancelled" if stopped.request == "cancel" else "paused")
         except StageFailed as failure:
             self._end("failed", str(failure))
 
-    def _train(self) -> None:
-        """The training, restarted when it was killed and when its batch did not fit."""
+    def _do(self, module: str, phase: Callable[[], str], floor: float) -> None:
+        """One stage, started again when it was killed and when its batch did not fit."""
         killed = 0
         while True:
-            failure = self._attempt()
-            if failure is None:
-                return
-            if failure["kind"] == "out of memory":
-                self._halve_batch()
-            elif failure["kind"] == "killed" and killed < RESTARTS:
-                killed += 1
-                self._say(f"{failure['message']}; going on from the last checkpoint")
-            else:
-                raise StageFailed(failure["message"])
+            self._require_devices()
+            try:
+                return self._stage(module, phase, floor)
+            except ProcessFailed as failed:
+                if failed.kind == "out of memory" and module == TRAINING:
+                    self._halve_batch()
+                elif failed.kind == "killed" and killed < RESTARTS:
+                    killed += 1
+                    self._say(f"{failed}; going on from what is saved")
+                    self._wait_for_ranks()
+                else:
+                    raise
 
-    def _attempt(self) -> dict[str, str] | None:
-        """One training process; its failure, or None when it left a model."""
+    def _require_devices(self) -> None:
         missing = missing_devices(self.run.device) if "cuda" in self.run.device else []
         if missing:
             raise StageFailed(
                 f"{', '.join(missing)} is not there any more: see `nvidia-smi`, then resume the run"
             )
-        try:
-            self._stage("trainer.redistill", self.tail.phase, 0.0)
-        except _ProcessFailed as failed:
-            return {"kind": failed.kind, "message": str(failed)}
-        return None
+
+    def _wait_for_ranks(self) -> None:
+        """The ranks of a killed ``torchrun`` are not in its group: the lifeline ends them."""
+        if "," in self.run.device:
+            time.sleep(GRACE_S + 1)
 
     def _halve_batch(self) -> None:
         """Begin anew with half the batch: the steps of the old one no longer fit."""
@@ -155,18 +167,18 @@ class Supervisor:
         if request is not None:
             raise Stopped(request)
 
-    def _failed(self, code: int) -> _ProcessFailed:
+    def _failed(self, code: int) -> ProcessFailed:
         failure = self.files.take_failure()
         if failure is not None:
-            return _ProcessFailed(failure["kind"], failure["message"])
+            return ProcessFailed(failure["kind"], failure["message"])
         if code < 0:
-            return _ProcessFailed(
+            return ProcessFailed(
                 "killed",
                 f"the process was killed by {signal.Signals(-code).name} (SIGKILL often means "
                 "that the machine ran out of memory)",
             )
         last = self.files.log_tail(1)[:200]
-        return _ProcessFailed("killed", f"the process ended with code {code}: {last}")
+        return ProcessFailed("killed", f"the process ended with code {code}: {last}")
 
     def _end(self, status: str, error: str | None = None) -> None:
         with connect(self.home) as db:
@@ -175,12 +187,6 @@ class Supervisor:
     def _say(self, text: str) -> None:
         with self.files.log.open("a") as log:
             log.write(f"{time.strftime('%H:%M:%S')} worker: {text}\n")
-
-
-class _ProcessFailed(StageFailed):
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 def stop_group(process: subprocess.Popen[bytes]) -> None:
@@ -207,8 +213,6 @@ def _environment(device: str) -> dict[str, str]:
 
 
 def _recipe_batch_size(config: Path) -> int | None:
-    import json
-
     if not config.exists():
         return None
     return int(json.loads(config.read_text())["recipe"]["batch_size"])
