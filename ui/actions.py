@@ -39,14 +39,21 @@ NOT_A_FACE: Verdict = "not a face"
 
 
 def answer_photo(
-    studio: Studio, data: bytes, name: str, *, with_teachers: bool = True, wait_s: float = 0.0
+    studio: Studio,
+    data: bytes,
+    name: str,
+    *,
+    version: str | None = None,
+    with_teachers: bool = True,
+    wait_s: float = 0.0,
 ) -> Iterator[AnsweredPhoto]:
     """A photo's answers, growing: first the student's, then with each teacher's.
 
-    ``wait_s`` is how long to wait for a student that is still loading. Raises ImageError for
+    ``version`` names a registered student in place of the one that serves; ``wait_s`` is how
+    long to wait for models that are still loading. Raises ImageError for
     bytes that are no picture and ModelsNotReady, each one sentence for a person.
     """
-    student = studio.models.student(wait_s)
+    student = studio.models.student(wait_s, version)
     image_rgb = decode_image(data, name)
     began = time.perf_counter()
     boxes = studio.models.detector().detect(image_rgb)
@@ -137,6 +144,13 @@ def correct_face(
         studio, {stored.face_id: stored.version}, verdict, annotator=annotator, op_id=new_op_id()
     )
     return _with_labels(photo, events)
+
+
+def with_present_labels(studio: Studio, photo: AnsweredPhoto) -> AnsweredPhoto:
+    """The photo with the labels its faces have now, whoever gave them."""
+    ids = [face.stored.face_id for face in photo.faces if face.stored]
+    with connect(studio.home, read_only=True) as db:
+        return _with_labels(photo, list(current_annotations(db, ids).values()))
 
 
 def undo_correction(studio: Studio, photo: AnsweredPhoto, *, annotator: str) -> AnsweredPhoto:

@@ -85,6 +85,15 @@ class AnsweredPhoto:
     image_id: int | None = None
 
 
+def shown_faces(photo: AnsweredPhoto, min_score: float) -> list[tuple[int, AnsweredFace]]:
+    """The faces that the detector is sure enough of, and those drawn by hand, with their index."""
+    return [
+        (index, face)
+        for index, face in enumerate(photo.faces)
+        if face.box.score is None or face.box.score >= min_score
+    ]
+
+
 def difference(student: FacePrediction, teacher: FacePrediction) -> Difference:
     """How far two opinions on one face are apart."""
     mask = pose = None

@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from ui import actions
-from ui.demo_photos import Style
+from ui.demo_session import Style
 from ui.live import LiveView
 from ui.model_shelf import ModelsNotReady
 from ui.studio import Studio
@@ -41,7 +41,12 @@ def live_tab(studio: Studio) -> None:
             elem_id="camera",
         )
         marked = gr.Image(
-            label="Answers", format="jpeg", height=360, interactive=False, elem_id="live-answers"
+            label="Answers",
+            format="jpeg",
+            height=360,
+            interactive=False,
+            buttons=["fullscreen"],
+            elem_id="live-answers",
         )
     style = gr.Radio(["axes", "cube"], value="axes", label="Draw the head as")
     rate = gr.HTML(_rate_html(LiveView()), elem_id="live-rate")

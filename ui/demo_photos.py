@@ -5,22 +5,25 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import gradio as gr
 
+from core.detector import MIN_SCORE
 from core.faces import FaceBox
 from core.images import ImageError
 from db.errors import StudioError
+from db.events import StaleVersion
 from ui import actions
-from ui.demo_session import DemoSession
+from ui.answers import AnsweredPhoto
+from ui.demo_session import DemoSession, Style
 from ui.examples import write_examples
 from ui.model_shelf import ModelsNotReady
 from ui.photo_view import EMPTY, photo_html, view_js
 from ui.studio import Studio
 
-Style = Literal["axes", "cube"]
 #: Photos on one page; more belong into the studio by import.
 MAX_PHOTOS = 50
 #: How long a first photo waits for models that are still loading.
@@ -32,8 +35,11 @@ _KEPT = (
     "corrections, so that the next student can learn from them."
 )
 
+#: What nearly every callback gives back: the session, and the page of its shown photo.
+Shown = tuple[DemoSession, str]
 
-def photos_tab(studio: Studio) -> None:
+
+def photos_tab(studio: Studio, demo: gr.Blocks) -> None:
     """Lay out the tab and wire it up."""
     session = gr.State(DemoSession())
     with gr.Row(equal_height=False):
@@ -44,129 +50,174 @@ def photos_tab(studio: Studio) -> None:
                 file_types=["image"],
                 type="filepath",
                 columns=3,
-                height=260,
+                height=240,
                 object_fit="contain",
                 interactive=True,
                 elem_id="uploads",
             )
             keep = gr.Checkbox(label="Keep my photos, to correct the answers", elem_id="keep")
             kept_note = gr.Markdown(_NOT_KEPT, elem_id="kept-note")
-            style = gr.Radio(["axes", "cube"], value="axes", label="Draw the head as")
             undo = gr.Button("Undo my last correction", size="sm", elem_id="undo")
-            examples, paths = _examples()
+            example_paths = _example_files()
+            examples = _examples(example_paths)
+            with gr.Accordion("Settings", open=False):
+                style = gr.Radio(["axes", "cube"], value="axes", label="Draw the head as")
+                min_score = gr.Slider(
+                    MIN_SCORE, 0.95, MIN_SCORE, step=0.05, label="How sure of a face to show it"
+                )
+                version = gr.Dropdown(label="Student", elem_id="version")
         with gr.Column(scale=5, min_width=320):
             view = gr.HTML(EMPTY, js_on_load=view_js(), elem_id="answers")
 
+    does = _Callbacks(studio)
     shown = [session, view]
-    hidden = {"api_visibility": "private", "show_progress": "hidden"}
+    asked = [uploads, session, keep, version]
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    visible: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
-    def answer(
-        gallery: list[tuple[str, str | None]] | None, now: DemoSession, drawn_as: Style, kept: bool
-    ) -> Iterator[tuple[DemoSession, str]]:
-        paths = [path for path, _ in gallery or []]
-        for later in _answers(studio, paths, now, keep=kept):
-            yield later, _html(later, drawn_as)
-
-    asking = {
-        "inputs": [uploads, session, style, keep],
-        "outputs": shown,
-        "api_visibility": "private",
-        "show_progress": "minimal",
-    }
-    uploads.change(answer, **asking, trigger_mode="always_last")
+    demo.load(does.list_versions, None, version, **hidden)
+    uploads.change(does.answer, asked, shown, trigger_mode="always_last", **visible)
+    uploads.select(does.choose, [session], shown, **hidden)
     # a value that the server sets does not count as a change
-    chosen = examples.click(lambda index: [paths[index]], examples, uploads, **hidden)
-    chosen.then(answer, **asking)
-
-    def choose(event: gr.SelectData, now: DemoSession, drawn_as: Style) -> tuple[DemoSession, str]:
-        now = now.show(list(now.photos)[event.index] if now.photos else None)
-        return now, _html(now, drawn_as)
-
-    uploads.select(choose, [session, style], shown, **hidden)
-
-    def act(event: gr.EventData, now: DemoSession, drawn_as: Style) -> tuple[DemoSession, str]:
-        with _explained():
-            now = _act(studio, now, event._data)
-        return now, _html(now, drawn_as)
-
-    view.click(act, [session, style], shown, trigger_mode="multiple", **hidden)
-
-    def take_back(now: DemoSession, drawn_as: Style) -> tuple[DemoSession, str]:
-        with _explained():
-            if now.photo:
-                photo = actions.undo_correction(studio, now.photo, annotator=studio.annotator)
-                now = now.with_shown_photo(photo)
-        return now, _html(now, drawn_as)
-
-    undo.click(take_back, [session, style], shown, **hidden)
-
-    def keep_or_not(kept: bool, now: DemoSession, drawn_as: Style) -> tuple[DemoSession, str, str]:
-        with _explained():
-            if kept:
-                for path, photo in now.photos.items():
-                    now = now.with_photo(path, actions.keep_photo(studio, photo))
-        return now, _html(now, drawn_as), _KEPT if kept else _NOT_KEPT
-
-    keep.change(keep_or_not, [keep, session, style], [*shown, kept_note], **hidden)
-
-    def redraw(drawn_as: Style, now: DemoSession) -> str:
-        return _html(now, drawn_as)
-
-    style.change(redraw, [style, session], view, **hidden)
+    chosen = examples.click(lambda index: [example_paths[index]], examples, uploads, **hidden)
+    chosen.then(does.answer, asked, shown, **visible)
+    version.input(does.answer_anew, asked, shown, **visible)
+    # one after the other, so that quick keys count in their order
+    view.click(does.act, [session], shown, trigger_mode="multiple", concurrency_limit=1, **hidden)
+    undo.click(does.undo, [session], shown, **hidden)
+    keep.change(does.keep, [keep, session], [*shown, kept_note], **hidden)
+    style.change(does.set_style, [style, session], shown, **hidden)
+    min_score.release(does.set_min_score, [min_score, session], shown, **hidden)
 
 
-def _examples() -> tuple[gr.Dataset, list[str]]:
-    """Pictures to click, and their files; they go into the uploads as if the person chose them."""
-    paths = [str(path) for path in write_examples(Path(tempfile.mkdtemp(prefix="maskpose-")))]
-    examples = gr.Dataset(
+def _example_files() -> list[str]:
+    return [str(path) for path in write_examples(Path(tempfile.mkdtemp(prefix="maskpose-")))]
+
+
+def _examples(paths: list[str]) -> gr.Dataset:
+    """Pictures to click; they go into the uploads as if the person had chosen them."""
+    return gr.Dataset(
         components=[gr.Image(visible=False)],
         samples=[[path] for path in paths],
         type="index",
         label="Or try one of these (portrait: NASA, public domain; masks are drawn)",
         elem_id="examples",
     )
-    return examples, paths
 
 
-def _answers(
-    studio: Studio, paths: list[str], session: DemoSession, *, keep: bool
-) -> Iterator[DemoSession]:
-    """The session while its new photos are answered, one after the other."""
-    session = session.only(paths[:MAX_PHOTOS])
-    if len(paths) > MAX_PHOTOS:
-        gr.Warning(f"{len(paths)} photos are too many for one page: the first {MAX_PHOTOS} count.")
-    yield session
-    for path in paths[:MAX_PHOTOS]:
-        if path in session.photos:
-            continue
+class _Callbacks:
+    """Each reads the widgets, calls one action, and gives back what the widgets show."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def list_versions(self) -> gr.Dropdown:
+        names = self._studio.models.versions()
+        return gr.Dropdown(choices=names, value=names[0] if names else None)
+
+    def answer(
+        self,
+        gallery: list[tuple[str, str | None]] | None,
+        session: DemoSession,
+        keep: bool,
+        version: str | None,
+    ) -> Iterator[Shown]:
+        """The page again and again while its new photos are answered, one after the other."""
+        paths = [path for path, _ in gallery or []]
+        if len(paths) > MAX_PHOTOS:
+            gr.Warning(f"{len(paths)} photos are too many for one page: the first {MAX_PHOTOS}.")
+        session = session.only(paths[:MAX_PHOTOS])
+        yield _shown(session)
+        for path in paths[:MAX_PHOTOS]:
+            if path in session.photos:
+                continue
+            with _explained():
+                data, name = Path(path).read_bytes(), Path(path).name
+                for photo in actions.answer_photo(
+                    self._studio, data, name, version=version, wait_s=_WAIT_FOR_MODELS_S
+                ):
+                    session = session.with_photo(path, photo).show(path)
+                    yield _shown(session)
+                if keep:
+                    session = session.with_photo(path, actions.keep_photo(self._studio, photo))
+                    yield _shown(session)
+
+    def answer_anew(
+        self,
+        gallery: list[tuple[str, str | None]] | None,
+        session: DemoSession,
+        keep: bool,
+        version: str | None,
+    ) -> Iterator[Shown]:
+        """As ``answer``, after another student was chosen."""
+        yield from self.answer(gallery, replace(session, photos={}), keep, version)
+
+    def choose(self, event: gr.SelectData, session: DemoSession) -> Shown:
+        paths = list(session.photos)
+        if event.index < len(paths):
+            session = session.show(paths[event.index])
+            photo = actions.with_present_labels(self._studio, session.photo)
+            session = session.with_shown_photo(photo)
+        return _shown(session)
+
+    def act(self, event: gr.EventData, request: gr.Request, session: DemoSession) -> Shown:
+        """What a click or key on the answers means: another page, a new box, a correction."""
+        photo, what = session.photo, event._data
+        if photo is None:
+            return _shown(session)
+        if what["act"] == "page":
+            return _shown(session.turn_to(int(what["page"])))
         with _explained():
-            data, name = Path(path).read_bytes(), Path(path).name
-            for photo in actions.answer_photo(studio, data, name, wait_s=_WAIT_FOR_MODELS_S):
-                session = session.with_photo(path, photo).show(path)
-                yield session
-            if keep:
-                session = session.with_photo(path, actions.keep_photo(studio, photo))
-                yield session
+            if what["act"] == "box":
+                sides = ("left_px", "top_px", "width_px", "height_px")
+                box = FaceBox(*(float(what[side]) for side in sides))
+                photo = actions.add_box(self._studio, photo, box)
+            else:
+                photo = self._correct(request, session, int(what["face"]), what["verdict"])
+        return _shown(session.with_shown_photo(photo))
+
+    def _correct(
+        self, request: gr.Request, session: DemoSession, face: int, verdict: actions.Verdict
+    ) -> AnsweredPhoto:
+        """The corrected photo; where somebody else was faster, the photo with their label."""
+        who, photo = self._studio.who(request.headers), session.photo
+        try:
+            return actions.correct_face(self._studio, photo, face, verdict, annotator=who)
+        except StaleVersion as error:
+            photo = actions.with_present_labels(self._studio, photo)
+            if {conflict.current.annotator for conflict in error.conflicts} - {who}:
+                gr.Warning(str(error))
+                return photo
+        # one's own earlier click: the later one counts
+        return actions.correct_face(self._studio, photo, face, verdict, annotator=who)
+
+    def undo(self, request: gr.Request, session: DemoSession) -> Shown:
+        with _explained():
+            who = self._studio.who(request.headers)
+            if session.photo:
+                photo = actions.undo_correction(self._studio, session.photo, annotator=who)
+                session = session.with_shown_photo(photo)
+        return _shown(session)
+
+    def keep(self, wanted: bool, session: DemoSession) -> tuple[DemoSession, str, str]:
+        with _explained():
+            for path, photo in session.photos.items() if wanted else ():
+                session = session.with_photo(path, actions.keep_photo(self._studio, photo))
+        return *_shown(session), _KEPT if wanted else _NOT_KEPT
+
+    def set_style(self, style: Style, session: DemoSession) -> Shown:
+        return _shown(replace(session, style=style))
+
+    def set_min_score(self, min_score: float, session: DemoSession) -> Shown:
+        return _shown(replace(session, min_score=min_score, page=0))
 
 
-def _act(studio: Studio, session: DemoSession, what: dict) -> DemoSession:
-    """Do what a click on the answers means."""
-    photo = session.photo
-    if photo is None:
-        return session
-    if what["act"] == "page":
-        return session.turn_to(int(what["page"]))
-    if what["act"] == "box":
-        sides = (float(what[side]) for side in ("left_px", "top_px", "width_px", "height_px"))
-        return session.with_shown_photo(actions.add_box(studio, photo, FaceBox(*sides)))
-    corrected = actions.correct_face(
-        studio, photo, int(what["face"]), what["verdict"], annotator=studio.annotator
+def _shown(session: DemoSession) -> Shown:
+    if session.photo is None:
+        return session, EMPTY
+    return session, photo_html(
+        session.photo, style=session.style, min_score=session.min_score, page=session.page
     )
-    return session.with_shown_photo(corrected)
-
-
-def _html(session: DemoSession, style: Style) -> str:
-    return photo_html(session.photo, style=style, page=session.page) if session.photo else EMPTY
 
 
 @contextmanager

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from ui.answers import AnsweredPhoto
+
+Style = Literal["axes", "cube"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +18,8 @@ class DemoSession:
     photos: Mapping[str, AnsweredPhoto] = field(default_factory=dict)
     shown: str | None = None
     page: int = 0
+    style: Style = "axes"
+    min_score: float = 0.0
 
     @property
     def photo(self) -> AnsweredPhoto | None:

@@ -17,7 +17,7 @@ from core.images import encode_jpeg
 from core.overlay import MASK_COLORS_RGB
 from db.labels import describe
 from ui.actions import NOT_A_FACE
-from ui.answers import Answer, AnsweredFace, AnsweredPhoto, difference
+from ui.answers import Answer, AnsweredFace, AnsweredPhoto, difference, shown_faces
 from ui.pose_svg import head_svg
 from ui.stored_faces import CROP_FACTOR
 
@@ -26,12 +26,14 @@ PAGE_SIZE = 12
 _CROP_PX = 160
 
 
-def cards_html(photo: AnsweredPhoto, image_rgb: np.ndarray, page: int = 0) -> str:
+def cards_html(
+    photo: AnsweredPhoto, image_rgb: np.ndarray, *, min_score: float = 0.0, page: int = 0
+) -> str:
     """All cards of one page of faces; with more pages, the way to them."""
-    first = page * PAGE_SIZE
-    shown = list(enumerate(photo.faces))[first : first + PAGE_SIZE]
-    cards = "".join(_card(index, face, photo, image_rgb) for index, face in shown)
-    return f'<div class="mp-cards">{cards}</div>{_pager(page, len(photo.faces))}'
+    faces = shown_faces(photo, min_score)
+    part = faces[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
+    cards = "".join(_card(index, face, photo, image_rgb) for index, face in part)
+    return f'<div class="mp-cards">{cards}</div>{_pager(page, len(faces))}'
 
 
 def _card(index: int, face: AnsweredFace, photo: AnsweredPhoto, image_rgb: np.ndarray) -> str:

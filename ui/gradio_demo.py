@@ -50,7 +50,7 @@ def build_demo(studio: Studio) -> gr.Blocks:
         gr.HTML(_HEADER)
         _model_state(studio, demo)
         with gr.Tab("Photos"):
-            photos_tab(studio)
+            photos_tab(studio, demo)
         with gr.Tab("Camera"):
             live_tab(studio)
         with gr.Tab("Video"):

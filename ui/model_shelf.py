@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Literal
 
 from db.database import connect
 from db.home import Home
-from db.models import ModelKind, model_in_use, promote, register_model
+from db.models import (
+    ModelKind,
+    get_model,
+    list_models,
+    model_in_use,
+    promote,
+    register_model,
+)
 
 if TYPE_CHECKING:  # importing it takes seconds (torch): the shelf does so in its own thread
     from core.detector import FaceDetector
@@ -24,6 +31,9 @@ if TYPE_CHECKING:  # importing it takes seconds (torch): the shelf does so in it
 
 Role = Literal["student", "teacher"]
 State = Literal["loading", "ready", "failed"]
+
+#: How soon a promoted student answers.
+_LOOK_FOR_PROMOTIONS_S = 5.0
 
 _LOG = logging.getLogger(__name__)
 NO_STUDENT = (
@@ -72,10 +82,16 @@ class ModelShelf:
         self._looked = threading.Event()  # the files are known
         self._student_done = threading.Event()
         self._all_done = threading.Event()
+        self._stopping = threading.Event()
+        self._versions: dict[str, ShelfModel] = {}  # other students, loaded because somebody asked
 
     def start(self) -> None:
-        """Begin to load in a thread of its own."""
-        threading.Thread(target=self._load_all, name="model-shelf", daemon=True).start()
+        """Begin to load in a thread of its own, which then follows promotions."""
+        threading.Thread(target=self._run, name="model-shelf", daemon=True).start()
+
+    def stop(self) -> None:
+        """Follow promotions no longer; what is loaded goes on answering."""
+        self._stopping.set()
 
     @property
     def models(self) -> tuple[ShelfModel, ...]:
@@ -119,9 +135,14 @@ class ModelShelf:
         teachers = len(self.models) - 1
         return f"Ready: the student and {teachers or 'no'} teacher{'s' * (teachers != 1)}"
 
-    def student(self, timeout_s: float = 0.0) -> ShelfModel:
-        """The student, ready to answer. Raises ModelsNotReady."""
+    def student(self, timeout_s: float = 0.0, version: str | None = None) -> ShelfModel:
+        """The student that serves, or the registered one called ``version``, ready to answer.
+
+        Waits up to ``timeout_s`` while models load. Raises ModelsNotReady.
+        """
         self._student_done.wait(timeout_s)
+        if version and all(version != model.name for model in self.models):
+            return self._version(version)
         model = next((model for model in self.models if model.role == "student"), None)
         if model is None:
             raise ModelsNotReady(NO_STUDENT if self._student_done.is_set() else self.status())
@@ -140,6 +161,41 @@ class ModelShelf:
         if self._detector is None:
             raise ModelsNotReady("The face detector is still loading; try again in a few seconds.")
         return self._detector
+
+    def versions(self) -> list[str]:
+        """The names of all registered students, the one that serves first."""
+        with connect(self._home, read_only=True) as db:
+            registered = [model.name for model in list_models(db, "student")]
+        serving = [model.name for model in self.models if model.role == "student"]
+        return serving + [name for name in registered if name not in serving]
+
+    def _version(self, name: str) -> ShelfModel:
+        with self._lock:
+            known = self._versions.get(name)
+        if known is None:
+            with connect(self._home, read_only=True) as db:
+                path = self._home.root / get_model(db, name).path
+            known = self._load(ShelfModel(name=name, role="student", path=path))
+            if known.state == "failed":
+                raise ModelsNotReady(f"{name} could not be loaded: {known.error}")
+            with self._lock:
+                self._versions[name] = known
+        return known
+
+    def _run(self) -> None:
+        self._load_all()
+        while self._student is None and not self._stopping.wait(_LOOK_FOR_PROMOTIONS_S):
+            self._follow_champion()
+
+    def _follow_champion(self) -> None:
+        """Load a newly promoted student beside the old one, which serves until it is ready."""
+        path = self._champion()
+        now = next((model for model in self.models if model.role == "student"), None)
+        if path is None or (now is not None and now.path == path):
+            return
+        model = self._load(ShelfModel(name=path.stem, role="student", path=path))
+        with self._lock:
+            self._models = (model, *(one for one in self._models if one.role == "teacher"))
 
     def _load_all(self) -> None:
         try:
@@ -166,7 +222,8 @@ class ModelShelf:
     def _champion(self) -> Path | None:
         with connect(self._home) as db:
             champion = model_in_use(db, "champion")
-        return self._home.root / champion.path if champion else None
+        path = self._home.root / champion.path if champion else None
+        return path if path is not None and path.is_file() else None
 
     def _load(self, model: ShelfModel) -> ShelfModel:
         from core.predictor import load_predictor

@@ -9,7 +9,6 @@ import base64
 import json
 from html import escape
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 import cv2
@@ -17,7 +16,8 @@ import numpy as np
 
 from core.images import decode_image, encode_jpeg
 from core.overlay import draw_faces
-from ui.answers import AnsweredPhoto
+from ui.answers import AnsweredPhoto, shown_faces
+from ui.demo_session import Style
 from ui.exports import photo_csv, photo_json
 from ui.face_cards import cards_html
 
@@ -43,23 +43,23 @@ def view_js() -> str:
 
 
 def photo_html(
-    photo: AnsweredPhoto, *, style: Literal["axes", "cube"] = "axes", page: int = 0
+    photo: AnsweredPhoto, *, style: Style = "axes", min_score: float = 0.0, page: int = 0
 ) -> str:
     """Everything about a photo, to be shown in one piece."""
     image_rgb = decode_image(photo.data, photo.name)
-    picture = drawn_jpeg(photo, style=style)
+    picture = drawn_jpeg(photo, style=style, min_score=min_score)
     return (
         f'<section class="mp-photo" aria-label="Answers for {escape(photo.name)}">'
         f'<p class="mp-summary" role="status">{escape(summary(photo))}</p>'
         f"{_picture(photo, picture)}{_tools(photo, picture)}"
-        f"{cards_html(photo, image_rgb, page)}</section>"
+        f"{cards_html(photo, image_rgb, min_score=min_score, page=page)}</section>"
     )
 
 
-def drawn_jpeg(photo: AnsweredPhoto, *, style: Literal["axes", "cube"] = "axes") -> bytes:
+def drawn_jpeg(photo: AnsweredPhoto, *, style: Style = "axes", min_score: float = 0.0) -> bytes:
     """The photo with the student's answers drawn in, at most ``_MAX_SHOWN_PX`` long."""
     image_rgb = decode_image(photo.data, photo.name)
-    answered = [face.student for face in photo.faces if face.answers]
+    answered = [face.student for _, face in shown_faces(photo, min_score) if face.answers]
     return encode_jpeg(_shrunk(draw_faces(image_rgb, answered, style)))
 
 

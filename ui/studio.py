@@ -6,12 +6,13 @@ Every screen of the process shares one studio: the server opens it, tests open t
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from db.home import Home
 from db.migrations import open_home
+from ui.guard import USER_HEADER
 from ui.model_shelf import ModelShelf
 
 _current: Studio | None = None
@@ -24,6 +25,13 @@ class Studio:
     home: Home
     models: ModelShelf
     annotator: str
+
+    def who(self, headers: Mapping[str, str] | None) -> str:
+        """Who sends this request: the one who is logged in, else the owner of the studio.
+
+        The guard lets nobody but itself set the header.
+        """
+        return (headers or {}).get(USER_HEADER) or self.annotator
 
 
 def open_studio(

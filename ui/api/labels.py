@@ -8,7 +8,6 @@ from core.faces import HeadPose
 from db.labels import Change
 from ui import actions
 from ui.api.schemas import Annotation, ChangeRequest, Gesture, UndoRequest
-from ui.guard import USER_HEADER
 from ui.studio import Studio
 
 
@@ -19,7 +18,7 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
         events = actions.apply_changes(
             studio,
             [_change(one) for one in gesture.changes],
-            annotator=who(request, studio),
+            annotator=studio.who(request.headers),
             op_id=gesture.client_op_id,
         )
         return [Annotation.model_validate(event) for event in events]
@@ -27,19 +26,18 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
     @router.post("/annotations/undo", tags=["annotations"])
     def undo(request: Request, body: UndoRequest) -> list[Annotation]:
         """Take back one's own last gesture."""
-        events = actions.undo_last(studio, annotator=who(request, studio), op_id=body.client_op_id)
+        events = actions.undo_last(
+            studio, annotator=studio.who(request.headers), op_id=body.client_op_id
+        )
         return [Annotation.model_validate(event) for event in events]
 
     @router.post("/annotations/redo", tags=["annotations"])
     def redo(request: Request, body: UndoRequest) -> list[Annotation]:
         """Do again what was undone last."""
-        events = actions.redo_last(studio, annotator=who(request, studio), op_id=body.client_op_id)
+        events = actions.redo_last(
+            studio, annotator=studio.who(request.headers), op_id=body.client_op_id
+        )
         return [Annotation.model_validate(event) for event in events]
-
-
-def who(request: Request, studio: Studio) -> str:
-    """The one who is logged in; the guard lets nobody else set this header."""
-    return request.headers.get(USER_HEADER, studio.annotator)
 
 
 def _change(asked: ChangeRequest) -> Change:

@@ -80,7 +80,7 @@ def _label(studio: Studio, item: QueueItem, key: str) -> None:
             studio,
             {item.face_id: item.version},
             verdict,
-            annotator=studio.annotator,
+            annotator=studio.who(st.context.headers),
             op_id=actions.new_op_id(),
         )
     except StudioError as error:
@@ -90,7 +90,7 @@ def _label(studio: Studio, item: QueueItem, key: str) -> None:
 def _undo() -> None:
     studio = current_studio()
     try:
-        actions.undo_last(studio, annotator=studio.annotator)
+        actions.undo_last(studio, annotator=studio.who(st.context.headers))
     except StudioError as error:
         st.toast(str(error), icon=":material/error:")
 
