@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.checkpoint import ModelCard, save_checkpoint
 from core.faces import MaskLabel
 from db.database import connect
+from db.errors import StudioError
 from db.home import Home
 from db.models import model_in_use, promote, register_model
 from db.runs import Run, add_metrics, claim_run, get_run, set_status, submit_run
@@ -86,6 +88,20 @@ def test_without_a_student_the_button_says_what_is_missing(studio, monkeypatch):
     app = page("train")
     next(button for button in app.button if button.label == "Retrain").click()
     assert "train a student" in app.run().error[0].value
+
+
+def test_a_second_click_is_no_second_run(studio, monkeypatch):
+    checkpoint = studio.home.root / "student.safetensors"
+    save_checkpoint(checkpoint, ModelCard(network="mhpnet"), {})
+    monkeypatch.setattr("trainer.redistill.STUDENT", checkpoint)
+    monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: None)
+    first = retraining.start(studio, "quick", "cpu")
+    with pytest.raises(StudioError, match=f"run {first.id} does the same"):
+        retraining.start(studio, "quick", "cpu")
+    assert (
+        retraining.queue_place(retraining.start(studio, "full", "cpu"), retraining.runs(studio))
+        == 1
+    )
 
 
 def test_a_running_run_shows_its_phase_curves_and_can_be_cancelled(studio):

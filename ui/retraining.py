@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -87,7 +88,21 @@ def start(
         replay=[str(Path(folder).expanduser().resolve()) for folder in replay],
         benchmarks=[str(Path(folder).expanduser().resolve()) for folder in benchmarks],
     )
-    return LocalJobs(studio.home).submit(prepare(studio.home, config).to_json(), device=device)
+    prepared = prepare(studio.home, config).to_json()
+    _refuse_twice(studio, prepared, device)
+    return LocalJobs(studio.home).submit(prepared, device=device)
+
+
+def _refuse_twice(studio: Studio, config: Mapping[str, Any], device: str) -> None:
+    """A second click on the button is no second run."""
+    for run in runs(studio):
+        if run.status in ACTIVE and run.device == device and run.config == _as_stored(config):
+            raise StudioError(f"run {run.id} does the same and is {run.status}: wait for its end")
+
+
+def _as_stored(config: Mapping[str, Any]) -> Any:
+    """The config as it comes back from the database: tuples have become lists."""
+    return json.loads(json.dumps(config))
 
 
 def runs(studio: Studio, limit: int = 20) -> list[Run]:

@@ -21,7 +21,8 @@ class Device:
     def text(self) -> str:
         """One line for a person."""
         memory = f"{self.free_mib / 1024:.0f} of {self.total_mib / 1024:.0f} GiB free"
-        return f"{self.name} · {self.title} · {memory}"
+        busy = "" if self.used_percent is None else f" · {self.used_percent} % busy"
+        return f"{self.name} · {self.title} · {memory}{busy}"
 
 
 def find_devices() -> list[Device]:

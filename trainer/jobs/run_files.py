@@ -59,6 +59,10 @@ class RunFiles:
     def _batch_size(self) -> Path:
         return self.root / "batch_size"
 
+    def forget_state(self) -> None:
+        """Free what only a resumed training needs: four times the model's size."""
+        (self.training / "state.pt").unlink(missing_ok=True)
+
     def batch_size(self) -> int | None:
         """The batch size after halvings; None: the recipe's own."""
         return int(self._batch_size.read_text()) if self._batch_size.exists() else None

@@ -85,6 +85,7 @@ class Supervisor:
                 self._do(TRAINING, lambda: self.tail.phase(), 0.0)
             self._do(COMPARISON, lambda: "comparing with the champion", 0.95)
             self._end("finished")
+            self.files.forget_state()
         except Stopped as stopped:
             self._end("cancelled" if stopped.request == "cancel" else "paused")
         except StageFailed as failure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -9,6 +11,7 @@ import streamlit as st
 from db.errors import StudioError
 from db.runs import Run
 from ui import retraining
+from ui.notifier import notify
 from ui.studio import Studio, current_studio
 
 _CURVES = ("loss", "accuracy", "macro_f1", "mae_deg")
@@ -119,7 +122,7 @@ def _live(studio: Studio) -> None:
     _figures(studio, run)
     with st.expander("Log", expanded=run.status == "failed"):
         st.code(retraining.jobs(studio).logs(run.id, 40) or "nothing yet", language=None)
-    _notice_end(run)
+    _notice_end(runs)
 
 
 def _state(run: Run, place: int) -> None:
@@ -159,14 +162,16 @@ def _figures(studio: Studio, run: Run) -> None:
         column.plotly_chart(figure, key=f"curve-{run.id}-{name}")
 
 
-def _notice_end(run: Run) -> None:
-    """Say once on this page how a run ended that was seen at work."""
-    seen = st.session_state.setdefault("seen_active", set())
-    if run.status in retraining.ACTIVE:
-        seen.add(run.id)
-    elif run.id in seen:
-        seen.discard(run.id)
+def _notice_end(runs: Sequence[Run]) -> None:
+    """Say once how each run ended that was seen at work on this page."""
+    seen: set[int] = st.session_state.setdefault("seen_active", set())
+    ended = [run for run in runs if run.id in seen and run.status not in retraining.ACTIVE]
+    for run in ended:
         st.toast(f"Run {run.id} is {run.status}.", icon=":material/notifications:")
+        st.session_state["last_ended"] = f"Run {run.id} is {run.status}."
+    seen -= {run.id for run in ended}
+    seen |= {run.id for run in runs if run.status in retraining.ACTIVE}
+    notify(st.session_state.get("last_ended"))
 
 
 def _time(moment: str | None) -> str:
