@@ -9,24 +9,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tarfile
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from db.backup_archive import DATABASE_IN_ARCHIVE, extract_database, extract_files, write_archive
 from db.database import BUSY_TIMEOUT_S
-from db.errors import StudioError
+from db.errors import BackupRefused
 from db.file_time import file_time
 from db.home import Home
 from db.schema import APPLICATION_ID, SCHEMA_VERSION
-
-_DATABASE_IN_ARCHIVE = "maskpose.db"
-_FOLDERS = ("images", "checkpoints")
-
-
-class BackupRefused(StudioError):
-    "The backup cannot be written there, or cannot be restored from it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +56,10 @@ def back_up(home: Home, target: Path) -> BackupReport:
         return BackupReport(path=target, files=0, labels=_check(target))
     part = target.with_name(f"{target.name}.part")
     with tempfile.TemporaryDirectory(dir=home.root, prefix="backup-") as scratch:
-        database = copy_database(home, Path(scratch) / _DATABASE_IN_ARCHIVE)
+        database = copy_database(home, Path(scratch) / DATABASE_IN_ARCHIVE)
         labels = _check(database)
         try:
-            files = _archive(home, database, part)
+            files = write_archive(home, database, part)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
@@ -88,11 +81,11 @@ def restore(root: Path | None, source: Path) -> BackupReport:
     with tempfile.TemporaryDirectory(dir=home.root, prefix="restore-") as scratch:
         database, files = source, 0
         if source.suffix == ".tar":
-            database = _extract_database(source, Path(scratch))
+            database = extract_database(source, Path(scratch))
         labels = _check(database)
         before = _set_aside(home)
         if source.suffix == ".tar":
-            files = _extract_files(source, home)
+            files = extract_files(source, home)
         _copy_into(database, home.database_path)
     open_home(home.root)  # an older backup is upgraded
     return BackupReport(path=source, files=files, labels=labels, before=before)
@@ -137,53 +130,6 @@ def _check(database: Path) -> int:
             return int(db.execute("SELECT count(*) FROM annotation_events").fetchone()[0])
     except sqlite3.DatabaseError as error:
         raise BackupRefused(f"{database.name} is no sound database ({error})") from error
-
-
-def _archive(home: Home, database: Path, target: Path) -> int:
-    """Write the archive; files that an image or model row needs are never removed meanwhile."""
-    count = 0
-    with tarfile.open(target, "w") as archive:
-        archive.add(database, _DATABASE_IN_ARCHIVE)
-        for folder in _FOLDERS:
-            for path in sorted((home.root / folder).rglob("*")):
-                if path.is_file() and path.suffix != ".part":
-                    archive.add(path, path.relative_to(home.root).as_posix())
-                    count += 1
-    return count
-
-
-def _extract_database(source: Path, scratch: Path) -> Path:
-    """The database of an archive all of whose entries are where a backup has them."""
-    try:
-        with tarfile.open(source, "r:") as archive:
-            for member in archive:
-                if member.name != _DATABASE_IN_ARCHIVE and not _is_ours(member):
-                    raise BackupRefused(
-                        f"{source.name} holds {member.name!r}, which no backup does: not restored"
-                    )
-            archive.extract(_DATABASE_IN_ARCHIVE, scratch, filter="data")
-    except (tarfile.TarError, KeyError, OSError) as error:
-        raise BackupRefused(f"{source.name} is no backup of MaskPose Studio ({error})") from error
-    return scratch / _DATABASE_IN_ARCHIVE
-
-
-def _extract_files(source: Path, home: Home) -> int:
-    """Add the files of an archive where none is yet."""
-    count = 0
-    with tarfile.open(source, "r:") as archive:
-        for member in archive:
-            target = home.root / member.name
-            same = target.is_file() and target.stat().st_size == member.size
-            if member.name != _DATABASE_IN_ARCHIVE and not same:
-                archive.extract(member, home.root, filter="data")
-                count += 1
-    return count
-
-
-def _is_ours(member: tarfile.TarInfo) -> bool:
-    """A plain file in one of our folders, by the straight way."""
-    parts = member.name.split("/")
-    return member.isfile() and parts[0] in _FOLDERS and not {"", ".", ".."} & set(parts)
 
 
 def _set_aside(home: Home) -> Path | None:

@@ -46,6 +46,10 @@ class DatabaseCorrupt(StudioError):
     "The file is damaged"
 
 
+class BackupRefused(StudioError):
+    "The backup cannot be written there, or cannot be restored from it"
+
+
 class ImageFileMissing(StudioError):
     "The database knows the image, but its file is gone"
 

@@ -18,7 +18,7 @@ from db.export_rows import ExportedFace, exported_faces
 from db.filters import FaceFilter
 from db.formats import class_folders, coco, csv_file, jsonl_file, voc
 from db.home import Home
-from db.images import suffix_of
+from db.image_files import suffix_of
 from db.records import FaceRecord, class_of
 
 ExportFormat = Literal["csv", "jsonl", "coco", "voc", "folders"]

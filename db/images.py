@@ -5,30 +5,20 @@ The caller decodes a picture and says its upright width and height; here bytes a
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from sqlite_utils import Database
 
 from db.database import now, select, select_one, write_transaction
 from db.errors import ImageFileMissing, NotFound
 from db.home import Home
+from db.image_files import StoredFile, store_file
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-_SUFFIXES = (
-    (b"\xff\xd8\xff", ".jpg"),
-    (b"\x89PNG\r\n\x1a\n", ".png"),
-    (b"BM", ".bmp"),
-    (b"GIF8", ".gif"),
-    (b"II*\x00", ".tif"),
-    (b"MM\x00*", ".tif"),
-)
 _IMAGES = (
     "SELECT images.*, sources.name AS source FROM images JOIN sources ON sources.id = source_id"
 )
@@ -82,21 +72,6 @@ def add_image(
         )
 
 
-class StoredFile(NamedTuple):
-    """Where some bytes lie, relative to the home folder."""
-
-    sha256: str
-    path: str
-
-
-def store_file(home: Home, data: bytes, *, durable: bool = True) -> StoredFile:
-    """Keep bytes as a file of the home folder, named by what they are."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    path = f"images/{sha256[:2]}/{sha256}{suffix_of(data)}"
-    _write_once(home.root / path, data, durable=durable)
-    return StoredFile(sha256, path)
-
-
 def add_stored(
     db: Database,
     file: StoredFile,
@@ -123,13 +98,6 @@ def add_stored(
             row,
         )
         return get_image(db, int(cursor.lastrowid or 0))
-
-
-def suffix_of(data: bytes) -> str:
-    """The suffix that fits the bytes; the name of an upload has no say in it."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return ".webp"
-    return next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".bin")
 
 
 def source_id(db: Database, name: str) -> int:
@@ -187,23 +155,6 @@ def read_bytes(home: Home, image: Image) -> bytes:
             f"the file of {image.name!r} is gone ({home.root / image.path}): "
             "add the same picture again and it is back, labels and all"
         ) from None
-
-
-def _write_once(path: Path, data: bytes, *, durable: bool) -> None:
-    """Write a file that is either whole or not there; a file of the right size stays as it is."""
-    if path.is_file() and path.stat().st_size == len(data):
-        return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _image(row: sqlite3.Row) -> Image:

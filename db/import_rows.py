@@ -13,7 +13,8 @@ from core.faces import FaceBox
 from db.annotations import annotate, current_annotations
 from db.annotators import AnnotatorKind
 from db.faces import BY_DATASET, add_faces, faces_of_image
-from db.images import SPLITS, Image, StoredFile, add_stored, find_image
+from db.image_files import StoredFile
+from db.images import SPLITS, Image, add_stored, find_image
 from db.labels import Change, Label, describe
 from db.records import FaceRecord
 

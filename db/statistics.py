@@ -5,8 +5,7 @@ Predictions are those of the student that serves (``face_states``) unless a mode
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +14,7 @@ from sqlite_utils import Database
 from core.faces import MaskLabel
 from db.database import select
 from db.filters import FaceFilter, where
+from db.tally import tally
 
 Score = Literal["entropy", "disagreement", "label_error"]
 _SCORES = ("entropy", "disagreement", "label_error")
@@ -160,7 +160,7 @@ def score_histogram(db: Database, score: Score, *, low: float, high: float, bins
     if score not in _SCORES:
         raise ValueError(f"no score is called {score!r}; there are {', '.join(_SCORES)}")
     key = f"max(0, min({bins - 1:d}, cast(({score} - ?) * ? AS INTEGER)))"
-    counts = _tally(db, key, f"face_states WHERE {score} IS NOT NULL", [low, bins / (high - low)])
+    counts = tally(db, key, f"face_states WHERE {score} IS NOT NULL", [low, bins / (high - low)])
     return [counts.get(bin, 0) for bin in range(bins)]
 
 
@@ -171,7 +171,7 @@ def pose_map(
     condition = where(filter or FaceFilter())
     yaw, pitch = (f"cast(s.{name} / {step_deg:d}.0 + 500 AS INTEGER)" for name in _YAW_PITCH)
     sql = f"face_states s WHERE s.yaw_deg IS NOT NULL AND {condition.sql}"
-    counts = _tally(db, f"{yaw} * 1000 + {pitch}", sql, condition.values)
+    counts = tally(db, f"{yaw} * 1000 + {pitch}", sql, condition.values)
     return {
         ((key // 1000 - 500) * step_deg, (key % 1000 - 500) * step_deg): n
         for key, n in counts.items()
@@ -195,25 +195,6 @@ def _pairs(
     )
     row = db.execute(f"SELECT {counts} FROM {rows}", values).fetchone()
     return dict(zip(pairs, row, strict=True))
-
-
-class _Tally:
-    """An SQL aggregate that counts how often each whole number occurs, without sorting."""
-
-    def __init__(self) -> None:
-        self.counts: dict[int, int] = {}
-
-    def step(self, key: int) -> None:
-        self.counts[key] = self.counts.get(key, 0) + 1
-
-    def finalize(self) -> str:
-        return json.dumps(self.counts)
-
-
-def _tally(db: Database, key: str, rows: str, values: Sequence[object]) -> dict[int, int]:
-    db.conn.create_aggregate("tally", 1, _Tally)  # type: ignore[arg-type]
-    text = db.execute(f"SELECT tally({key}) FROM {rows}", values).fetchone()[0]
-    return {int(key): n for key, n in json.loads(text or "{}").items()}
 
 
 def _number(db: Database, sql: str) -> int:

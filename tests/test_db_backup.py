@@ -14,9 +14,10 @@ from db_support import add_face, files_below, label
 from test_db_migrations import damage, old_home
 
 from core.faces import MaskLabel
-from db.backup import BackupRefused, back_up, restore
+from db.backup import back_up, restore
 from db.check import find_faults
 from db.database import connect
+from db.errors import BackupRefused
 from db.home import Home
 from db.migrations import open_home
 

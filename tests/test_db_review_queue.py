@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -13,11 +14,13 @@ from sqlite_utils import Database
 
 from benchmarks.database_contents import STUDENT, TEACHER, fill
 from core.faces import HeadPose, MaskLabel
-from db.annotations import current_annotation
+from db.annotations import annotate, current_annotation
 from db.annotators import annotator_id
 from db.database import connect, write_transaction
 from db.filters import FaceFilter
 from db.home import Home
+from db.label_errors import Suspicion, forget_suspicions, store_suspicions
+from db.labels import Change
 from db.leases import flag, held_faces, release, skip, unflag, unskip
 from db.migrations import open_home
 from db.models import promote
@@ -121,9 +124,6 @@ FILTERS = {
 def test_a_filter_finds_the_same_in_the_queue_and_in_the_count(
     db: Database, faces: list[int], name: str
 ) -> None:
-    from db.annotations import annotate
-    from db.labels import Change
-
     label(db, faces[0], MASKED)
     label(db, faces[1], UNMASKED, annotator="bob")
     reject = Change(face_id=faces[3], base_version=0, rejected=True)
@@ -184,6 +184,27 @@ def test_second_opinions_are_asked_of_others_once(db: Database, faces: list[int]
     )  # fmt: skip
     assert take(db, query, annotator="bob") == []
     assert found(db, order="newest", filter=FaceFilter(disputed=True)) == [faces[0]]
+
+
+def test_a_suspicion_from_elsewhere_leads_until_the_face_is_labelled_anew(
+    db: Database, faces: list[int]
+) -> None:
+    events = [label(db, face, MASKED) for face in faces]
+    suspicion = Suspicion(
+        face_id=faces[0], event_id=events[0].event_id, score=0.99, reason="cleanlab: unmasked"
+    )
+    old = Suspicion(face_id=faces[1], event_id=999, score=1.0, reason="about an older label")
+    assert store_suspicions(db, [suspicion, old]) == 1
+    refresh_states(db, faces)
+    query = QueueQuery(order="label_error", filter=FaceFilter(status="labelled"))
+    item = peek(db, query).items[0]
+    assert (item.face_id, item.label_error_reason) == (faces[0], "cleanlab: unmasked")
+    label(db, faces[0], MASKED, base_version=1, annotator="bob")
+    assert peek(db, query).items[-1].face_id == faces[0]
+    store_suspicions(db, [replace(suspicion, event_id=events[0].event_id + 6)])
+    forget_suspicions(db)
+    refresh_states(db, faces)
+    assert peek(db, query).items[-1].face_id == faces[0]
 
 
 def test_the_champion_decides_the_order(db: Database, faces: list[int]) -> None:

@@ -13,7 +13,7 @@ from core.faces import FaceBox
 from core.images import IMAGE_SUFFIXES, MAX_FILE_BYTES, ImageError, decode_image
 from db.formats import class_folders, coco, csv_file, jsonl_file, voc
 from db.home import Home
-from db.images import store_file
+from db.image_files import store_file
 from db.import_rows import Picture
 from db.imports import Entry, ImportReport, import_records
 from db.labels import Label

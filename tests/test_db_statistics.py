@@ -1,0 +1,134 @@
+"""The dashboards' numbers, against counting by hand; and the file seen through datasette."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from db_support import add_face, label
+from sqlite_utils import Database
+
+from benchmarks.database_contents import ANNOTATORS, STUDENT, TEACHER, fill
+from core.faces import MaskLabel
+from db import statistics
+from db.database import connect
+from db.filters import FaceFilter
+from db.home import Home
+from db.migrations import open_home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = open_home(tmp_path_factory.mktemp("statistics"))
+    with connect(home) as db:
+        fill(db, faces=1500, annotations=600)
+    return home
+
+
+@pytest.fixture
+def db(home: Home) -> Iterator[Database]:
+    with connect(home, read_only=True) as db:
+        yield db
+
+
+@pytest.fixture
+def states(db: Database) -> list[dict[str, object]]:
+    return list(db.query("SELECT * FROM face_states"))
+
+
+def test_the_overview_counts_everything_once(db: Database, states: list[dict[str, object]]) -> None:
+    seen = statistics.overview(db)
+    assert (seen.images, seen.faces, seen.unlabelled) == (1200, 1500, 900)
+    assert seen.labels == Counter(s["mask_label"] for s in states if s["mask_label"])
+    assert (seen.rejected, seen.disputed, seen.flagged) == (0, 0, 0)
+
+
+def test_labels_per_day_add_up(db: Database) -> None:
+    days = statistics.labels_per_day(db)
+    assert sum(day.labels for day in days) == 600
+    assert {day.annotator for day in days} == set(ANNOTATORS)
+    assert days[0].day == "2026-01-01"
+
+
+def test_sources_add_up(db: Database, states: list[dict[str, object]]) -> None:
+    rows = statistics.by_source(db)
+    assert sum(row.faces for row in rows) == 1500
+    assert sum(row.compared for row in rows) == sum(row.labelled for row in rows) == 600
+    wrong = [s for s in states if s["mask_label"] and s["mask_label"] != s["predicted_label"]]
+    assert sum(row.wrong for row in rows) == len(wrong) > 0
+
+
+def test_the_confusion_is_that_of_the_rows(db: Database, states: list[dict[str, object]]) -> None:
+    expected = Counter((s["mask_label"], s["predicted_label"]) for s in states if s["mask_label"])
+    assert +Counter(statistics.confusion(db)) == expected
+    assert statistics.confusion(db, model=STUDENT) == statistics.confusion(db)
+    some = FaceFilter(source="source 03")
+    assert 0 < sum(statistics.confusion(db, filter=some).values()) < 600
+    assert sum(statistics.agreement_with_teacher(db, TEACHER).values()) == 1500
+
+
+def test_histograms_hold_every_face(db: Database, states: list[dict[str, object]]) -> None:
+    bins = statistics.score_histogram(db, "disagreement", low=0, high=1, bins=20)
+    assert len(bins) == 20
+    expected = Counter(min(19, int(s["disagreement"] * 20)) for s in states)
+    assert bins == [expected[n] for n in range(20)]
+    assert sum(statistics.score_histogram(db, "label_error", low=0, high=1, bins=5)) == 600
+    with pytest.raises(ValueError, match="no score is called 'beauty'"):
+        statistics.score_histogram(db, "beauty", low=0, high=1, bins=5)
+    scores = statistics.masked_scores(db, STUDENT)
+    assert {label: sum(bins) for label, bins in scores.items()} == Counter(
+        s["mask_label"] for s in states if s["mask_label"]
+    )
+
+
+def test_calibration_compares_confidence_with_truth(db: Database) -> None:
+    bins = statistics.calibration(db, bins=10)
+    assert sum(bin.n for bin in bins) == 600
+    assert all(bin.low <= bin.mean_confidence <= bin.high and bin.correct <= bin.n for bin in bins)
+
+
+def test_the_pose_map_puts_negative_angles_below_zero(
+    db: Database, states: list[dict[str, object]]
+) -> None:
+    expected = Counter(
+        (int(s["yaw_deg"] // 10) * 10, int(s["pitch_deg"] // 10) * 10) for s in states
+    )
+    assert statistics.pose_map(db) == expected
+    assert min(yaw for yaw, _ in expected) == -90
+
+
+def test_an_empty_database_has_numbers_too(tmp_path: Path) -> None:
+    with connect(open_home(tmp_path)) as db:
+        assert statistics.overview(db).unlabelled == 0
+        assert statistics.pose_map(db) == {} and statistics.calibration(db) == []
+        assert set(statistics.confusion(db).values()) == {0}
+        assert statistics.score_histogram(db, "entropy", low=0, high=1.1, bins=2) == [0, 0]
+
+
+def test_datasette_opens_the_file_and_follows_its_keys(tmp_path: Path) -> None:
+    datasette = pytest.importorskip("datasette.app")
+    home = open_home(tmp_path)
+    with connect(home) as db:
+        label(db, add_face(db, home, 1, name="anna.png"), MaskLabel.MASKED)
+
+    async def visit() -> tuple[dict[str, object], str, str]:
+        app = datasette.Datasette([str(home.database_path)])
+        tables = (await app.client.get("/maskpose.json")).json()
+        view = (await app.client.get("/maskpose/annotations.json?_shape=array")).text
+        faces = (await app.client.get("/maskpose/faces")).text
+        return tables, view, faces
+
+    tables, view, faces = asyncio.run(visit())
+    assert {v["name"] if isinstance(v, dict) else v for v in tables["views"]} == {
+        "annotations",
+        "annotation_history",
+        "disputes",
+        "faces_overview",
+        "models_in_use",
+    }
+    assert '"mask_label": "masked"' in view and '"annotator": "ann"' in view
+    # The key of the picture is shown by the picture's name, as a link.
+    assert '<a href="/maskpose/images/1">anna.png</a>' in faces
