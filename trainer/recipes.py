@@ -63,8 +63,8 @@ STUDENT_LOSS = LossConfig(
     pose_bins=0.2,
     pose_expectation=0.5,
     pose_geodesic=5.0,
-    pose_kd=0.15,
-    pose_kd_geodesic=1.5,
+    pose_kd=0.25,
+    pose_kd_geodesic=3.0,
     mask_label=1.0,
     mask_kd=1.0,
 )
