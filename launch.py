@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from ui import data_commands
+from ui import data_commands, run_commands
 
 #: What scripts see when the input was bad, as with argparse's own errors.
 EXIT_BAD_INPUT = 2
@@ -71,7 +71,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_evaluate(commands)
     _add_train(commands)
+    _add_bench(commands)
     data_commands.add_commands(commands)
+    run_commands.add_commands(commands)
     return parser
 
 
@@ -220,13 +222,56 @@ def train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _add_bench(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("bench", help="measure how fast each runtime answers here")
+    parser.add_argument(
+        "--model",
+        default="student",
+        help="student or a .safetensors FILE; what `export` wrote beside it takes part",
+    )
+    parser.add_argument(
+        "--data", nargs="+", type=Path, default=(), metavar="DIR", help="also what accuracy is lost"
+    )
+    parser.add_argument("--threads", nargs="+", type=int, default=(1, os.cpu_count() or 1))
+    parser.add_argument("--rounds", type=int, default=10, help="turns of each runtime")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    _add_device_option(parser)
+    parser.set_defaults(command=bench)
+
+
+def bench(args: argparse.Namespace) -> int:
+    from ui import terminal
+
+    if args.json:
+        terminal.check_writable(args.json)
+    from benchmarks import speed
+    from core.predictor import model_files
+    from core.runtime import resolve_device
+
+    report = speed.run(
+        model_files(args.model)[0],
+        device=resolve_device(args.device),
+        data=args.data,
+        threads=args.threads,
+        rounds=args.rounds,
+    )
+    for title, header, lines in speed.tables(report):
+        print(f"{title}\n{terminal.table(header, lines)}\n")
+    if args.json:
+        terminal.write_whole(args.json, terminal.json_text(report).encode())
+    return 0
+
+
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--model", default="student", help="student, teacher, or a .safetensors FILE"
+        "--model", default="student", help="student, teacher, or a .safetensors or .onnx FILE"
     )
     _add_device_option(parser)
     parser.add_argument(
-        "--runtime", default="torch", choices=("torch", "onnx", "onnx-int8"), help="what computes"
+        "--runtime",
+        default="torch",
+        choices=("torch", "onnx", "onnx-int8", "cuda-graphs", "auto"),
+        help="what computes; auto: the fastest here",
     )
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed_contenders import Contender
-from core.datasets import Reading
 from core.detector import FaceDetector
 from core.predictor import Predictor
 from trainer.evaluate import Evaluation, evaluate
+from trainer.face_results import angles_deg
 from trainer.train import read_faces
 
 
@@ -24,16 +24,10 @@ def accuracy(rivals: Sequence[Contender], folders: Sequence[Path]) -> list[dict[
         reading = read_faces(folder, "val")
         reference: Evaluation | None = None
         for rival in rivals:
-            if rival.name == "torch contiguous":  # the same numbers in another order
-                continue
-            result = _evaluated(Predictor(rival.runtime, detector), reading)
+            result = evaluate(Predictor(rival.runtime, detector), reading, folder.name)
             reference = reference or result
             rows.append({"data": folder.name, "runtime": rival.name} | _figures(result, reference))
     return rows
-
-
-def _evaluated(predictor: Predictor, reading: Reading) -> Evaluation:
-    return evaluate(predictor, reading, "val")
 
 
 def _figures(result: Evaluation, reference: Evaluation) -> dict[str, Any]:
@@ -51,11 +45,4 @@ def _figures(result: Evaluation, reference: Evaluation) -> dict[str, Any]:
 def _angle_changes(result: Evaluation, reference: Evaluation) -> np.ndarray:
     """(n, 3) absolute difference of yaw, pitch and roll from the reference's answers."""
     pairs = zip(result.results, reference.results, strict=True)
-    return np.abs(
-        [
-            (a.pose.yaw_deg - b.pose.yaw_deg, a.pose.pitch_deg - b.pose.pitch_deg,
-             a.pose.roll_deg - b.pose.roll_deg)
-            for a, b in pairs
-            if a.pose and b.pose
-        ]
-    )  # fmt: skip
+    return np.abs([angles_deg(a.pose) - angles_deg(b.pose) for a, b in pairs if a.pose and b.pose])

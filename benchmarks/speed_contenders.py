@@ -46,7 +46,7 @@ class Contender:
 
 
 def onnx_files(checkpoint: Path, scratch: Path) -> dict[str, Path]:
-    """The exported forms of a checkpoint: those beside it; fp32 is made in ``scratch`` if missing."""
+    """The exported forms of a checkpoint: those beside it; fp32 made if missing."""
     files = {form: exported_path(checkpoint, form) for form in PRECISIONS}
     present = {form: file for form, file in files.items() if file.is_file()}
     if "fp32" not in present:
@@ -115,7 +115,7 @@ def machine() -> dict[str, Any]:
 
 def peak_memory_mb(rivals: Sequence[Contender]) -> dict[str, float]:
     """Peak resident memory of a fresh process that answers one crop, for each contender."""
-    return {rival.name: _peak_mb(rival) for rival in rivals if rival.name != "torch contiguous"}
+    return {rival.name: _peak_mb(rival) for rival in rivals}
 
 
 def _peak_mb(rival: Contender) -> float:
