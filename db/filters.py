@@ -78,20 +78,26 @@ def where(filter: FaceFilter, *, gather: bool = False) -> Condition:
     ``gather``: predictions of another model than the serving one are gathered first, which is
     faster where they are few; else they are looked up face by face.
     """
+    states, other = where_states(filter), where_predicted(filter)
+    if other is None:
+        return states
+    if gather:
+        sql = f"s.face_id IN (SELECT p.face_id FROM predictions p WHERE {other.sql})"
+    else:
+        sql = f"SELECT 1 FROM predictions p WHERE {other.sql} AND p.face_id = s.face_id"
+        sql = f"EXISTS ({sql})"
+    return _all([states, Condition(sql, other.values)])
+
+
+def where_states(filter: FaceFilter) -> Condition:
+    """What is asked of ``face_states s``; ``1`` where nothing is."""
     found = [
         make(getattr(filter, name))
         for name, make in _CONDITIONS.items()
         if getattr(filter, name) not in (None, ())
     ]
-    other = where_predicted(filter)
-    if other is None:
+    if where_predicted(filter) is None:
         found += _said(filter, "s", "predicted_label")
-    elif gather:
-        sql = f"s.face_id IN (SELECT p.face_id FROM predictions p WHERE {other.sql})"
-        found.append(Condition(sql, other.values))
-    else:
-        sql = f"SELECT 1 FROM predictions p WHERE {other.sql} AND p.face_id = s.face_id"
-        found.append(Condition(f"EXISTS ({sql})", other.values))
     return _all(found)
 
 

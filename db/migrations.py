@@ -65,10 +65,10 @@ def migrate(db: Database, home: Home, stop_before: str | None = None) -> None:
     """Apply the pending steps, all or none, under the write lock: of two programs one waits."""
     migrations = schema_migrations()
     _refuse_foreign(db, home, migrations)
+    if db.journal_mode != "wal":  # a new file, or one that was restored
+        db.enable_wal()
     if not migrations.pending(db):
         return
-    if db.journal_mode != "wal":
-        db.enable_wal()
     with write_transaction(db):
         _refuse_foreign(db, home, migrations)
         if migrations.applied(db) and migrations.pending(db):

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from db.annotators import annotator_id
 from db.database import write_transaction
-from db.filters import Condition, FaceFilter, Status, where, where_predicted
+from db.filters import Condition, FaceFilter, Status, where, where_predicted, where_states
 from db.leases import drop_expired, lease
 from db.queue_items import QueueItem, items_of
 
@@ -108,9 +108,16 @@ def peek(db: Database, query: QueueQuery, *, count: int = 100, after: Cursor | N
 def count(db: Database, filter: FaceFilter) -> int:
     """How many faces there are to a filter."""
     said = where_predicted(filter)
-    matches = _count(db, f"predictions p WHERE {said.sql}", said) if said else 0
-    condition = where(filter, gather=0 < matches < _FEW_PREDICTIONS)
-    return _count(db, f"face_states s WHERE {condition.sql}", condition)
+    if said is None:
+        return _count(db, "count(*) FROM face_states s", where(filter))
+    matches = _count(db, "count(DISTINCT p.face_id) FROM predictions p", said)
+    others = replace(filter, status=None)
+    if where_states(others).sql == "1" and filter.status != "labelled":
+        # Nothing else is asked: those without a label are all but those with one.
+        labelled = count(db, replace(filter, status="labelled")) if filter.status else 0
+        return matches - labelled
+    condition = where(filter, gather=matches < _FEW_PREDICTIONS)
+    return _count(db, "count(*) FROM face_states s", condition)
 
 
 #: So many matching predictions of a model are gathered before the faces are looked at; with more
@@ -118,8 +125,9 @@ def count(db: Database, filter: FaceFilter) -> int:
 _FEW_PREDICTIONS = 150_000
 
 
-def _count(db: Database, rows: str, condition: Condition) -> int:
-    return int(db.execute(f"SELECT count(*) FROM {rows}", condition.values).fetchone()[0])
+def _count(db: Database, what: str, condition: Condition) -> int:
+    sql = f"SELECT {what} WHERE {condition.sql}"
+    return int(db.execute(sql, condition.values).fetchone()[0])
 
 
 def _walk(

@@ -52,6 +52,8 @@ def test_a_backup_brings_labels_pictures_and_checkpoints_to_a_new_home(
     assert labels(new) == labels(home)
     with connect(new) as db:
         assert find_faults(db, new) == []
+        label(db, 1, MaskLabel.UNMASKED, base_version=1)  # goes on as before
+        assert db.journal_mode == "wal"
     assert files_below(new.images_dir) == files_below(home.images_dir)
     assert (new.checkpoints_dir / "a.safetensors").read_bytes() == b"weights"
     assert [path.name for path in new.root.iterdir() if "restore-" in path.name] == []

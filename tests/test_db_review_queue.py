@@ -109,6 +109,11 @@ FILTERS = {
     "yaw": (FaceFilter(yaw_deg=(30, 50), pitch_deg=(-1, 1), roll_deg=(-1, 1)), [0, 1, 2, 3, 4, 5]),
     "teacher": (FaceFilter(model="teacher", predicted=(UNMASKED,)), [2]),
     "teacher and source": (FaceFilter(model="teacher", predicted=(MASKED,), source="web"), [0, 4]),
+    "teacher, unlabelled": (
+        FaceFilter(model="teacher", predicted=(MASKED,), status="unlabelled"),
+        [4, 5],
+    ),
+    "teacher, labelled": (FaceFilter(model="teacher", status="labelled"), [0, 1, 3]),
     "run": (FaceFilter(run=1), []),
     "wrong": (FaceFilter(wrong=True), [1]),
     "disagreement": (FaceFilter(disagreement=(0.5, 1)), [2]),
