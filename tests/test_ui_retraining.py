@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from core.checkpoint import ModelCard, save_checkpoint
@@ -15,9 +17,11 @@ from db.errors import StudioError
 from db.home import Home
 from db.models import model_in_use, promote, register_model
 from db.runs import Run, add_metrics, claim_run, get_run, set_status, submit_run
+from launch import main
 from tests.retraining_files import add_labelled, make_home, say
 from trainer.jobs.device_lock import device_lock
 from ui import retraining
+from ui.api import add_api
 from ui.model_shelf import ModelShelf
 from ui.studio import Studio, use_studio
 
@@ -47,6 +51,13 @@ def add_model(home: Home, name: str, **given) -> None:
 def crown(home: Home, name: str) -> None:
     with connect(home) as db:
         promote(db, name, reason="test", changed_by="test")
+
+
+def empty_student(home: Home) -> Path:
+    """A checkpoint that says what it is and holds nothing."""
+    checkpoint = home.root / "student.safetensors"
+    save_checkpoint(checkpoint, ModelCard(network="mhpnet"), {})
+    return checkpoint
 
 
 def queue(home: Home) -> Run:
@@ -91,9 +102,7 @@ def test_without_a_student_the_button_says_what_is_missing(studio, monkeypatch):
 
 
 def test_a_second_click_is_no_second_run(studio, monkeypatch):
-    checkpoint = studio.home.root / "student.safetensors"
-    save_checkpoint(checkpoint, ModelCard(network="mhpnet"), {})
-    monkeypatch.setattr("trainer.redistill.STUDENT", checkpoint)
+    monkeypatch.setattr("trainer.redistill.STUDENT", empty_student(studio.home))
     monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: None)
     first = retraining.start(studio, "quick", "cpu")
     with pytest.raises(StudioError, match=f"run {first.id} does the same"):
@@ -173,3 +182,50 @@ def test_the_models_page_shows_why_a_challenger_waits(studio):
     assert not app.exception
     assert any("too few faces" in text.value for text in app.markdown)
     assert app.dataframe[1].value["change"].tolist() == [-12.5]
+
+
+# --- the same by REST and from the command line -------------------------------------------------
+
+
+@pytest.fixture
+def client(studio) -> TestClient:
+    app = FastAPI()
+    add_api(app, studio)
+    return TestClient(app)
+
+
+def test_a_run_is_started_watched_and_cancelled_by_rest(studio, client, monkeypatch):
+    monkeypatch.setattr("trainer.redistill.STUDENT", empty_student(studio.home))
+    monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: None)
+    started = client.post("/api/v1/runs", json={"preset": "standard"})
+    assert started.status_code == 202 and started.json()["status"] == "queued"
+    again = client.post("/api/v1/runs", json={"preset": "standard"})
+    assert again.status_code == 409 and "does the same" in again.json()["title"]
+    run = started.json()["id"]
+    assert client.get(f"/api/v1/runs/{run}/log").json() == []
+    assert client.post(f"/api/v1/runs/{run}/cancel").json()["status"] == "cancelled"
+    assert client.post(f"/api/v1/runs/{run}/cancel").status_code == 409
+    assert client.post(f"/api/v1/runs/{run}/resume").json()["status"] == "queued"
+    assert client.post("/api/v1/runs/99/cancel").status_code == 404
+
+
+def test_models_are_promoted_and_rolled_back_by_rest(studio, client):
+    assert client.post("/api/v1/roll-back").status_code == 409
+    for name in ("old", "new"):
+        add_model(studio.home, name)
+        assert client.post(f"/api/v1/models/{name}/promote").json() == {"champion": name}
+    assert client.post("/api/v1/roll-back").json() == {"champion": "old"}
+    assert client.post("/api/v1/models/nobody/promote").status_code == 404
+
+
+def test_runs_are_looked_after_from_the_command_line(studio, capsys, monkeypatch):
+    monkeypatch.setattr("trainer.redistill.STUDENT", empty_student(studio.home))
+    monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: None)
+    home = ["--home", str(studio.home.root)]
+    assert main(["retrain", *home]) == 0
+    assert main(["runs", "1", "--cancel", *home]) == 0
+    assert main(["runs", *home]) == 0
+    assert capsys.readouterr().out.endswith("run 1: quick on cpu, cancelled\n")
+    assert main(["runs", "2", *home]) == 2
+    assert main(["retrain", "--replay", str(studio.home.root), *home]) == 2
+    assert "no labels.csv" in capsys.readouterr().err

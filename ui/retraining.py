@@ -196,15 +196,16 @@ def registry(studio: Studio) -> Registry:
         )
 
 
-def promote_model(studio: Studio, name: str) -> None:
+def promote_model(studio: Studio, name: str, who: str) -> None:
     """A person makes this student the champion, whatever the figures say."""
     with connect(studio.home) as db:
-        promote(db, name, reason="a person decided", changed_by=studio.annotator)
+        promote(db, name, reason="a person decided", changed_by=who)
 
 
-def roll_back_champion(studio: Studio) -> Model:
+def roll_back_champion(studio: Studio, who: str) -> Model:
+    """The previous champion answers again, for everyone, from the next answer on."""
     with connect(studio.home) as db:
-        return roll_back(db, reason="a person rolled back", changed_by=studio.annotator)
+        return roll_back(db, reason="a person rolled back", changed_by=who)
 
 
 def changed_faces(studio: Studio, model: Model, kind: str) -> list[tuple[bytes, str]]:

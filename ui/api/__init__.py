@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from ui.api import labels, models, predict, stored
+from ui.api import labels, models, predict, stored, trainings
 from ui.api.limits import UploadLimit
 from ui.api.problems import add_problem_handlers, no_such_route
 from ui.api.reference import add_reference
@@ -14,7 +14,7 @@ from ui.studio import Studio
 def add_api(app: FastAPI, studio: Studio) -> None:
     """All routes under ``/api``; what is not one of them is a 404, not another toolkit's page."""
     router = APIRouter(prefix="/api/v1")
-    for part in (predict, stored, labels, models):
+    for part in (predict, stored, labels, models, trainings):
         part.add_routes(router, studio)
     app.include_router(router)
     add_reference(app)

@@ -59,7 +59,10 @@ def _roll_back(studio: Studio, registry: retraining.Registry) -> None:
     if champion:
         st.markdown(f"**`{champion.name}`** answers now.")
     if previous and st.button(f"Roll back to {previous.name}", icon=":material/undo:"):
-        _do(lambda: retraining.roll_back_champion(studio), f"{previous.name} answers again.")
+        _do(
+            lambda: retraining.roll_back_champion(studio, _who(studio)),
+            f"{previous.name} answers again.",
+        )
 
 
 def _model(studio: Studio, registry: retraining.Registry, model: Model) -> None:
@@ -75,7 +78,10 @@ def _model(studio: Studio, registry: retraining.Registry, model: Model) -> None:
     if registry.alias_of(model) != "champion" and st.button(
         f"Promote {model.name}", icon=":material/upgrade:"
     ):
-        _do(lambda: retraining.promote_model(studio, model.name), f"{model.name} answers now.")
+        _do(
+            lambda: retraining.promote_model(studio, model.name, _who(studio)),
+            f"{model.name} answers now.",
+        )
 
 
 def _comparisons(report: dict) -> pd.DataFrame:
@@ -135,3 +141,7 @@ def _do(action, done: str) -> None:
     else:
         st.toast(done)
         st.rerun()
+
+
+def _who(studio: Studio) -> str:
+    return studio.who(st.context.headers)
