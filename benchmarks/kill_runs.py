@@ -31,6 +31,8 @@ from trainer.redistill import RetrainingConfig, prepare
 
 ROOT = Path(__file__).parents[1]
 MODULES = {"trainer.worker": "worker", "trainer.redistill": "trainer", "trainer.challenge": "judge"}
+#: How long the run may take when nobody kills any more.
+LAST_LEG_S = 1200.0
 #: Submits or resumes a run and then sleeps, as a server would go on.
 SERVER = (
     "import json, sys, time; from pathlib import Path; from db.home import Home;"
@@ -64,14 +66,15 @@ def endure(folder: Path, kills: int, longest_s: float) -> dict[str, object]:
     killed: Counter[str] = Counter()
     run_id = 1
     while sum(killed.values()) < kills and not is_over(home, run_id):
-        time.sleep(random.uniform(0.5, longest_s))
+        await_moment(home, run_id, longest_s)
         victims = processes(home) | {server.pid: "server"}
         pid = random.choice(list(victims))
         killed[victims[pid]] += 1
         print(f"killed {victims[pid]} in phase {state(home, run_id).phase}", file=sys.stderr)
         os.kill(pid, signal.SIGKILL)
         server = revive(home, run_id, server)
-    while not is_over(home, run_id):
+    deadline = time.monotonic() + LAST_LEG_S
+    while not is_over(home, run_id) and time.monotonic() < deadline:
         time.sleep(1)
         server = revive(home, run_id, server)
     server.kill()
@@ -80,6 +83,20 @@ def endure(folder: Path, kills: int, longest_s: float) -> dict[str, object]:
     return {"killed": killed, "seconds": round(time.monotonic() - began)} | rest(
         home, run_id, before
     )
+
+
+def await_moment(home: Home, run_id: int, longest_s: float) -> None:
+    """Some seconds; every other time from the moment on that a training or comparison goes on."""
+    if random.random() < 0.5:
+        deadline = time.monotonic() + 180
+        while not at_work(home, run_id) and time.monotonic() < deadline:
+            time.sleep(0.2)
+    time.sleep(random.uniform(0.1, longest_s))
+
+
+def at_work(home: Home, run_id: int) -> bool:
+    run = state(home, run_id)
+    return run.status != "running" or (run.phase or "").startswith(("training", "comparing"))
 
 
 def rest(home: Home, run_id: int, before: list[tuple]) -> dict[str, object]:

@@ -6,6 +6,7 @@ A worker (``trainer.worker``) starts this as ``python -m trainer.redistill HOME 
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -177,6 +178,16 @@ def require_labels(files: RunFiles) -> None:
             )
 
 
+def require_same_recipe(request: TrainingRequest) -> None:
+    """Raise StudioError where an update of the program has changed what a begun run does."""
+    config = request.out / "config.json"
+    if not config.exists():
+        return
+    begun = json.loads(config.read_text())["recipe"]
+    if begun != json.loads(json.dumps(asdict(request.recipe))):
+        raise StudioError("the program was updated since this run began: start a new run instead")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Train the run to its end; on a failure leave word for the worker. Returns the exit code."""
     home, run_id = Home.at(Path(arguments[0])), int(arguments[1])
@@ -191,6 +202,7 @@ def main(arguments: Sequence[str]) -> int:
 def _train(home: Home, run: Run, stop: threading.Event) -> None:
     request = request_of(home, run)
     require_labels(RunFiles.of(home, run.id))
+    require_same_recipe(request)
     train(request, stop)
 
 
