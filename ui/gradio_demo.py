@@ -35,7 +35,10 @@ _EMBEDDED = (
 
 def page_head() -> str:
     """What must stand outside Gradio's container: colours, and whether we are in a frame."""
-    rules = ".mp-embedded .mp-top{display:none}.mp-embedded .gradio-container{padding:0!important}"
+    rules = (
+        ".mp-embedded .mp-top{display:none!important}"
+        ".mp-embedded .gradio-container{padding:0!important}"
+    )
     return f"<style>{color_variables()}{rules}</style>{_EMBEDDED}"
 
 

@@ -1,0 +1,156 @@
+"""Who is let in, what the port says while the app is built, and when it refuses to start."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ui import server
+from ui.front_door import FrontDoor
+from ui.guard import USER_HEADER, Guard
+
+
+def small_app() -> FastAPI:
+    """Says who asks, over http and websocket."""
+    app = FastAPI()
+
+    @app.api_route("/who", methods=["GET", "POST"])
+    def who(request: Request) -> dict[str, str | None]:
+        return {"who": request.headers.get(USER_HEADER)}
+
+    @app.websocket("/socket")
+    async def socket_(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(websocket.headers.get(USER_HEADER, "nobody"))
+
+    return app
+
+
+def client_of(guard: Guard, host: str = "127.0.0.1:8000") -> TestClient:
+    return TestClient(guard, base_url=f"http://{host}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
+def test_this_machine_is_let_in(host: str) -> None:
+    assert client_of(Guard(small_app()), host).get("/who").json() == {"who": None}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[bad"])
+def test_other_host_names_are_not_answered(host: str) -> None:
+    reply = client_of(Guard(small_app())).get("/who", headers={"host": host})
+    assert reply.status_code == 421
+
+
+def test_pages_of_other_sites_can_neither_post_nor_open_a_socket() -> None:
+    client = client_of(Guard(small_app()))
+    foreign = {"origin": "http://evil.example"}
+    assert client.get("/who", headers=foreign).status_code == 200
+    assert client.post("/who", headers=foreign).status_code == 403
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/socket", headers=foreign):
+        pass
+    own = {"origin": "http://127.0.0.1:8000", "host": "127.0.0.1:8000"}
+    assert client.post("/who", headers=own).status_code == 200
+    with client.websocket_connect("/socket", headers=own) as socket_:
+        assert socket_.receive_text() == "nobody"
+
+
+def test_with_a_login_everybody_must_give_it_and_is_known_by_name() -> None:
+    client = client_of(Guard(small_app(), None, {"ann": "a long password"}), "studio.lan")
+    assert client.get("/who").status_code == 401
+    assert client.get("/who", auth=("ann", "wrong")).status_code == 401
+    assert client.get("/who", auth=("bob", "a long password")).status_code == 401
+    assert client.get("/who", auth=("ann", "a long password")).json() == {"who": "ann"}
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/socket"):
+        pass
+
+
+def test_nobody_can_claim_to_be_somebody() -> None:
+    reply = client_of(Guard(small_app())).get("/who", headers={USER_HEADER: "ann"})
+    assert reply.json() == {"who": None}
+
+
+def test_pages_say_that_other_sites_may_not_frame_them() -> None:
+    headers = client_of(Guard(small_app())).get("/who").headers
+    assert (headers["x-frame-options"], headers["x-content-type-options"]) == (
+        "SAMEORIGIN",
+        "nosniff",
+    )
+
+
+@pytest.fixture
+def slow_door() -> Iterator[tuple[FrontDoor, threading.Event, list[str]]]:
+    """A front door whose app is built when the event is set."""
+    go, story = threading.Event(), list[str]()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI):
+        story.append("started")
+        yield
+        story.append("stopped")
+
+    def build() -> FastAPI:
+        go.wait(30)
+        app = FastAPI(lifespan=lifespan)
+        app.add_api_route("/", lambda: "the app")
+        return app
+
+    yield FrontDoor(build), go, story
+    go.set()
+
+
+def test_the_port_answers_while_the_app_is_built(slow_door) -> None:
+    door, go, story = slow_door
+    with TestClient(door) as client:
+        page = client.get("/")
+        assert page.status_code == 503 and "Starting" in page.text
+        assert client.get("/api/v1/health").headers["content-type"] == "application/problem+json"
+        go.set()
+        assert until(lambda: client.get("/").status_code == 200)
+        assert client.get("/").json() == "the app"
+    assert story == ["started", "stopped"]
+
+
+def test_an_app_that_cannot_be_built_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    def build() -> FastAPI:
+        raise RuntimeError("the disk is full")
+
+    with TestClient(FrontDoor(build)) as client:
+        assert until(lambda: "the disk is full" in client.get("/").text)
+    assert "could not be built" in caplog.text
+
+
+def until(true) -> bool:
+    for _ in range(200):
+        if true():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])
+def test_other_addresses_need_a_login(host: str) -> None:
+    with pytest.raises(server.ServeError, match="--auth NAME:PASSWORD"):
+        server.serve(host=host, open_browser=False)
+
+
+@pytest.mark.parametrize("auth", ["ann", "ann:", "ann:short", ":a long password"])
+def test_a_login_without_name_or_with_a_short_password_is_refused(auth: str) -> None:
+    with pytest.raises(server.ServeError, match="at least 8 characters"):
+        server.serve(auth=auth, open_browser=False)
+
+
+def test_a_port_that_is_taken_is_named_before_anything_is_loaded() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(server.ServeError, match=f"cannot listen on 127.0.0.1:{port}"):
+            server.serve(port=port, open_browser=False)
