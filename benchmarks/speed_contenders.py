@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from core.answer_network import build_answer_network
 from core.checkpoint import load_checkpoint
@@ -22,6 +21,7 @@ from core.runtime import Runtime, TorchRuntime, load_runtime
 from core.runtime.onnx_runtime import PRECISIONS, exported_path, load_onnx
 
 ROOT = Path(__file__).resolve().parents[1]
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 #: CPU features that decide how fast 8-bit integers and bfloat16 are.
 _FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
@@ -64,7 +64,7 @@ def contenders(
         Contender(
             f"torch {layout}", _eager(checkpoint, device, layout), threads, device, checkpoint
         )
-        for layout in ("contiguous", "channels-last")
+        for layout in LAYOUTS
     ]
     for precision, file in exported.items():
         name = "onnx" if precision == "fp32" else f"onnx-{precision}"
@@ -79,20 +79,8 @@ def contenders(
 def _eager(checkpoint: Path, device: str, layout: str) -> TorchRuntime:
     stored = load_checkpoint(checkpoint)
     network = build_answer_network(stored, checkpoint.name)
-    if layout == "contiguous":
-        network.network.network = _Contiguous(network.network.network)
+    network.network.use_memory_format(LAYOUTS[layout])
     return TorchRuntime(network, stored.model_id, device)
-
-
-class _Contiguous(nn.Module):
-    """A network computed in PyTorch's default layout, which the product never uses: NCHW."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.inner = network.to(memory_format=torch.contiguous_format)
-
-    def forward(self, images: Tensor) -> Any:
-        return self.inner(images.contiguous())
 
 
 def machine() -> dict[str, Any]:

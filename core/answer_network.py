@@ -67,4 +67,5 @@ def bin_values_deg(card: ModelCard) -> np.ndarray:
 
 def _three_classes(probabilities: Tensor) -> Tensor:
     """A model without the class ``incorrect`` gives it probability 0."""
-    return functional.pad(probabilities, (0, len(MASK_CLASSES) - probabilities.shape[1]))
+    missing = len(MASK_CLASSES) - probabilities.shape[1]
+    return functional.pad(probabilities, (0, missing)) if missing else probabilities

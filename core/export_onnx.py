@@ -24,6 +24,7 @@ import torch
 
 from core.answer_network import AnswerNetwork, FaceAnswers, build_answer_network
 from core.checkpoint import CheckpointError, ModelCard, load_checkpoint
+from core.face_network import FaceNetwork
 from core.runtime.onnx_runtime import FORMAT, INPUT, OnnxRuntime
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _load(source: Path) -> tuple[AnswerNetwork, str]:
 
 def _trace(network: AnswerNetwork) -> ModelProto:
     """The network as an ONNX graph with a free batch size."""
+    _prepare(network.network)
     size_px = network.card.input_px
     example = torch.zeros((2, size_px, size_px, 3), dtype=torch.uint8)
     with warnings.catch_warnings(), _quiet("torch.onnx", "onnxscript", "onnx_ir"):
@@ -89,6 +91,16 @@ def _trace(network: AnswerNetwork) -> ModelProto:
     model = program.model_proto
     _strip_traces(model)
     return model
+
+
+def _prepare(network: FaceNetwork) -> None:
+    """Give the network the form that ONNX and its runtimes are good at; answers stay the same."""
+    network.use_memory_format(torch.contiguous_format)  # ONNX knows no other
+    # ONNX Runtime moves the arithmetic before the transposition, where broadcasting three numbers
+    # over the last axis takes a tenth of the whole time: one number a pixel instead.
+    size_px = network.card.input_px
+    network.mean = network.mean.expand(3, size_px, size_px).contiguous()
+    network.scale = network.scale.expand(3, size_px, size_px).contiguous()
 
 
 def _output_names(network: AnswerNetwork, example: torch.Tensor) -> list[str]:

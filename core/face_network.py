@@ -27,15 +27,17 @@ def _check(crops: Tensor) -> None:
 
 
 def _mean_and_scale(card: ModelCard, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-    """(3,) each, for pixels in [0, 255]: normalised = (pixel − mean) · scale."""
-    mean = torch.tensor(card.mean, device=device) * 255.0
-    return mean, 1.0 / (torch.tensor(card.std, device=device) * 255.0)
+    """(3, 1, 1) each, for pixels in [0, 255]: normalised = (pixel − mean) · scale."""
+    mean = torch.tensor(card.mean, device=device).reshape(3, 1, 1) * 255.0
+    std = torch.tensor(card.std, device=device).reshape(3, 1, 1) * 255.0
+    return mean, 1.0 / std
 
 
 def _normalize(crops: Tensor, card: ModelCard, mean: Tensor, scale: Tensor) -> Tensor:
+    planes = crops.permute(0, 3, 1, 2)
     if card.channel_order == "bgr":
-        crops = crops.flip(-1)
-    return ((crops.float() - mean) * scale).permute(0, 3, 1, 2)
+        planes = planes.flip(1)
+    return (planes.float() - mean) * scale
 
 
 class FaceNetwork(nn.Module):
@@ -46,8 +48,9 @@ class FaceNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, card: ModelCard) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network
         self.card = card
+        self.use_memory_format(torch.channels_last)
         # Buffers: they follow the network to its device once, and CUDA graphs can record them.
         mean, scale = _mean_and_scale(card)
         self.register_buffer("mean", mean, persistent=False)
@@ -56,7 +59,13 @@ class FaceNetwork(nn.Module):
     def forward(self, crops: Tensor) -> FaceLogits:
         """``FaceLogits`` of uint8 RGB crops (B, S, S, 3), S = ``card.input_px``."""
         _check(crops)
-        return self.network(_normalize(crops, self.card, self.mean, self.scale))
+        images = _normalize(crops, self.card, self.mean, self.scale)
+        return self.network(images.contiguous(memory_format=self.memory_format))
+
+    def use_memory_format(self, memory_format: torch.memory_format) -> None:
+        """Compute in this layout; channels-last, the initial one, is the faster on most devices."""
+        self.memory_format = memory_format
+        self.network.to(memory_format=memory_format)
 
     @property
     def device(self) -> torch.device:
