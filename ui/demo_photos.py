@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,8 @@ _KEPT = (
     "corrections, so that the next student can learn from them."
 )
 
-#: What nearly every callback gives back: the session, and the page of its shown photo.
-Shown = tuple[DemoSession, str]
+#: What the gallery holds: paths of uploads, and captions that nobody gives.
+Uploads = list[tuple[str, str | None]]
 
 
 def photos_tab(studio: Studio, demo: gr.Blocks) -> None:
@@ -70,24 +69,23 @@ def photos_tab(studio: Studio, demo: gr.Blocks) -> None:
             view = gr.HTML(EMPTY, js_on_load=view_js(), elem_id="answers")
 
     does = _Callbacks(studio)
-    shown = [session, view]
-    asked = [uploads, session, keep, version]
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     visible: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
     demo.load(does.list_versions, None, version, **hidden)
-    uploads.change(does.answer, asked, shown, trigger_mode="always_last", **visible)
-    uploads.select(does.choose, [session], shown, **hidden)
+    asked = [uploads, session, version]
+    uploads.change(does.answer, asked, view, trigger_mode="always_last", **visible)
+    uploads.select(does.choose, session, view, **hidden)
     # a value that the server sets does not count as a change
     chosen = examples.click(lambda index: [example_paths[index]], examples, uploads, **hidden)
-    chosen.then(does.answer, asked, shown, **visible)
-    version.input(does.answer_anew, asked, shown, **visible)
+    chosen.then(does.answer, asked, view, **visible)
+    version.input(does.answer_anew, asked, view, **visible)
     # one after the other, so that quick keys count in their order
-    view.click(does.act, [session], shown, trigger_mode="multiple", concurrency_limit=1, **hidden)
-    undo.click(does.undo, [session], shown, **hidden)
-    keep.change(does.keep, [keep, session], [*shown, kept_note], **hidden)
-    style.change(does.set_style, [style, session], shown, **hidden)
-    min_score.release(does.set_min_score, [min_score, session], shown, **hidden)
+    view.click(does.act, session, view, trigger_mode="multiple", concurrency_limit=1, **hidden)
+    undo.click(does.undo, session, view, **hidden)
+    keep.change(does.keep, [keep, session], [view, kept_note], **hidden)
+    style.change(does.set_style, [style, session], view, **hidden)
+    min_score.release(does.set_min_score, [min_score, session], view, **hidden)
 
 
 def _example_files() -> list[str]:
@@ -116,71 +114,66 @@ class _Callbacks:
         return gr.Dropdown(choices=names, value=names[0] if names else None)
 
     def answer(
-        self,
-        gallery: list[tuple[str, str | None]] | None,
-        session: DemoSession,
-        keep: bool,
-        version: str | None,
-    ) -> Iterator[Shown]:
+        self, gallery: Uploads | None, session: DemoSession, version: str | None
+    ) -> Iterator[str]:
         """The page again and again while its new photos are answered, one after the other."""
         paths = [path for path, _ in gallery or []]
         if len(paths) > MAX_PHOTOS:
             gr.Warning(f"{len(paths)} photos are too many for one page: the first {MAX_PHOTOS}.")
-        session = session.only(paths[:MAX_PHOTOS])
-        yield _shown(session)
-        for path in paths[:MAX_PHOTOS]:
-            if path in session.photos:
-                continue
+        paths = paths[:MAX_PHOTOS]
+        session.drop_all_but(paths)
+        yield _html(session)
+        for path in [path for path in paths if path not in session.photos]:
             with _explained():
-                data, name = Path(path).read_bytes(), Path(path).name
-                for photo in actions.answer_photo(
-                    self._studio, data, name, version=version, wait_s=_WAIT_FOR_MODELS_S
-                ):
-                    session = session.with_photo(path, photo).show(path)
-                    yield _shown(session)
-                if keep:
-                    session = session.with_photo(path, actions.keep_photo(self._studio, photo))
-                    yield _shown(session)
+                yield from self._answer_one(path, session, version)
+
+    def _answer_one(self, path: str, session: DemoSession, version: str | None) -> Iterator[str]:
+        data, name = Path(path).read_bytes(), Path(path).name
+        for photo in actions.answer_photo(
+            self._studio, data, name, version=version, wait_s=_WAIT_FOR_MODELS_S
+        ):
+            session.photos[path] = photo
+            session.show(path)
+            yield _html(session)
+        if session.keep:
+            session.photos[path] = actions.keep_photo(self._studio, photo)
+            yield _html(session)
 
     def answer_anew(
-        self,
-        gallery: list[tuple[str, str | None]] | None,
-        session: DemoSession,
-        keep: bool,
-        version: str | None,
-    ) -> Iterator[Shown]:
+        self, gallery: Uploads | None, session: DemoSession, version: str | None
+    ) -> Iterator[str]:
         """As ``answer``, after another student was chosen."""
-        yield from self.answer(gallery, replace(session, photos={}), keep, version)
+        session.drop_all_but([])
+        yield from self.answer(gallery, session, version)
 
-    def choose(self, event: gr.SelectData, session: DemoSession) -> Shown:
+    def choose(self, event: gr.SelectData, session: DemoSession) -> str:
         paths = list(session.photos)
         if event.index < len(paths):
-            session = session.show(paths[event.index])
-            photo = actions.with_present_labels(self._studio, session.photo)
-            session = session.with_shown_photo(photo)
-        return _shown(session)
+            session.show(paths[event.index])
+            session.update_shown(actions.with_present_labels(self._studio, session.photo))
+        return _html(session)
 
-    def act(self, event: gr.EventData, request: gr.Request, session: DemoSession) -> Shown:
+    def act(self, event: gr.EventData, request: gr.Request, session: DemoSession) -> str:
         """What a click or key on the answers means: another page, a new box, a correction."""
         photo, what = session.photo, event._data
         if photo is None:
-            return _shown(session)
-        if what["act"] == "page":
-            return _shown(session.turn_to(int(what["page"])))
+            return EMPTY
         with _explained():
-            if what["act"] == "box":
+            if what["act"] == "page":
+                session.page = int(what["page"])
+            elif what["act"] == "box":
                 sides = ("left_px", "top_px", "width_px", "height_px")
                 box = FaceBox(*(float(what[side]) for side in sides))
-                photo = actions.add_box(self._studio, photo, box)
+                session.update_shown(actions.add_box(self._studio, photo, box))
             else:
-                photo = self._correct(request, session, int(what["face"]), what["verdict"])
-        return _shown(session.with_shown_photo(photo))
+                who = self._studio.who(request.headers)
+                session.update_shown(self._correct(photo, int(what["face"]), what["verdict"], who))
+        return _html(session)
 
     def _correct(
-        self, request: gr.Request, session: DemoSession, face: int, verdict: actions.Verdict
+        self, photo: AnsweredPhoto, face: int, verdict: actions.Verdict, who: str
     ) -> AnsweredPhoto:
         """The corrected photo; where somebody else was faster, the photo with their label."""
-        who, photo = self._studio.who(request.headers), session.photo
         try:
             return actions.correct_face(self._studio, photo, face, verdict, annotator=who)
         except StaleVersion as error:
@@ -188,34 +181,41 @@ class _Callbacks:
             if {conflict.current.annotator for conflict in error.conflicts} - {who}:
                 gr.Warning(str(error))
                 return photo
-        # one's own earlier click: the later one counts
+        # one's own earlier click, on another page: the later one counts
         return actions.correct_face(self._studio, photo, face, verdict, annotator=who)
 
-    def undo(self, request: gr.Request, session: DemoSession) -> Shown:
+    def undo(self, request: gr.Request, session: DemoSession) -> str:
+        if session.photo is None:
+            return EMPTY
         with _explained():
             who = self._studio.who(request.headers)
-            if session.photo:
-                photo = actions.undo_correction(self._studio, session.photo, annotator=who)
-                session = session.with_shown_photo(photo)
-        return _shown(session)
+            session.update_shown(
+                actions.undo_correction(self._studio, session.photo, annotator=who)
+            )
+        return _html(session)
 
-    def keep(self, wanted: bool, session: DemoSession) -> tuple[DemoSession, str, str]:
+    def keep(self, wanted: bool, session: DemoSession) -> tuple[str, str]:
+        """From now on keep photos, those on the page too; or keep no further ones."""
+        session.keep = wanted
         with _explained():
-            for path, photo in session.photos.items() if wanted else ():
-                session = session.with_photo(path, actions.keep_photo(self._studio, photo))
-        return *_shown(session), _KEPT if wanted else _NOT_KEPT
+            for path, photo in list(session.photos.items()):
+                if wanted and not photo.waiting:  # else ``answer`` keeps it when it is done
+                    session.photos[path] = actions.keep_photo(self._studio, photo)
+        return _html(session), _KEPT if wanted else _NOT_KEPT
 
-    def set_style(self, style: Style, session: DemoSession) -> Shown:
-        return _shown(replace(session, style=style))
+    def set_style(self, style: Style, session: DemoSession) -> str:
+        session.style = style
+        return _html(session)
 
-    def set_min_score(self, min_score: float, session: DemoSession) -> Shown:
-        return _shown(replace(session, min_score=min_score, page=0))
+    def set_min_score(self, min_score: float, session: DemoSession) -> str:
+        session.min_score, session.page = min_score, 0
+        return _html(session)
 
 
-def _shown(session: DemoSession) -> Shown:
+def _html(session: DemoSession) -> str:
     if session.photo is None:
-        return session, EMPTY
-    return session, photo_html(
+        return EMPTY
+    return photo_html(
         session.photo, style=session.style, min_score=session.min_score, page=session.page
     )
 

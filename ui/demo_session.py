@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ui.answers import AnsweredPhoto
@@ -11,34 +11,35 @@ from ui.answers import AnsweredPhoto
 Style = Literal["axes", "cube"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass
 class DemoSession:
-    """``photos`` by the path of the upload, in the order of the page."""
+    """Changed in place: while photos are answered, the person clicks on, and neither may be lost.
 
-    photos: Mapping[str, AnsweredPhoto] = field(default_factory=dict)
+    ``photos`` by the path of the upload, in the order of the page.
+    """
+
+    photos: dict[str, AnsweredPhoto] = field(default_factory=dict)
     shown: str | None = None
     page: int = 0
     style: Style = "axes"
     min_score: float = 0.0
+    keep: bool = False
 
     @property
     def photo(self) -> AnsweredPhoto | None:
+        """The photo on the screen."""
         return self.photos.get(self.shown) if self.shown else None
 
-    def with_photo(self, path: str, photo: AnsweredPhoto) -> DemoSession:
-        return replace(self, photos={**self.photos, path: photo})
+    def show(self, path: str) -> None:
+        if path != self.shown:
+            self.shown, self.page = path, 0
 
-    def with_shown_photo(self, photo: AnsweredPhoto) -> DemoSession:
-        return self.with_photo(self.shown, photo) if self.shown else self
+    def update_shown(self, photo: AnsweredPhoto) -> None:
+        if self.shown:
+            self.photos[self.shown] = photo
 
-    def show(self, path: str | None) -> DemoSession:
-        return replace(self, shown=path, page=0)
-
-    def turn_to(self, page: int) -> DemoSession:
-        return replace(self, page=page)
-
-    def only(self, paths: list[str]) -> DemoSession:
-        """Without the photos that the person has taken off the page."""
-        photos = {path: self.photos[path] for path in paths if path in self.photos}
-        shown = self.shown if self.shown in photos else next(iter(photos), None)
-        return replace(self, photos=photos, shown=shown)
+    def drop_all_but(self, paths: Sequence[str]) -> None:
+        """Forget the photos that the person has taken off the page."""
+        self.photos = {path: photo for path, photo in self.photos.items() if path in paths}
+        if self.shown not in self.photos:
+            self.shown, self.page = next(iter(self.photos), None), 0
