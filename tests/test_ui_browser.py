@@ -6,6 +6,7 @@ not one of the toolkits' own, fails the test that caused it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -259,3 +260,9 @@ def test_the_demo_has_its_documented_names_for_programs(address: str, portrait: 
     assert [set(face["pose"]) for face in answer["faces"]] == [{"yaw_deg", "pitch_deg", "roll_deg"}]
     drawn = client.predict(handle_file(str(portrait)), api_name="/draw")
     assert Path(drawn).read_bytes().startswith(b"\xff\xd8")
+
+
+def test_the_same_names_are_mcp_tools(address: str) -> None:
+    with urllib.request.urlopen(f"{address}/demo/gradio_api/mcp/schema", timeout=60) as reply:
+        tools = {tool["name"]: tool["inputSchema"]["required"] for tool in json.load(reply)}
+    assert tools == {"predict": ["photo"], "draw": ["photo"]}

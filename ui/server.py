@@ -121,6 +121,7 @@ def build_app(studio: Studio, only: Part = "all") -> FastAPI:
         footer_links=[],
         ssr_mode=False,
         pwa=False,
+        mcp_server=True,
     )
     if streamlit_app:
         app.mount("/", streamlit_app)

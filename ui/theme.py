@@ -40,6 +40,7 @@ def streamlit_options() -> dict[str, Any]:
         "browser.gatherUsageStats": False,
         "server.fileWatcherType": "none",
         "client.toolbarMode": "viewer",
+        "logger.level": "warning",
         "client.showErrorDetails": "none",
         "theme.font": ", ".join(FONTS),
         "theme.codeFont": ", ".join(MONO_FONTS),
