@@ -26,7 +26,7 @@ from db.home import Home
 from db.models import aliases, list_models
 from db.runs import Run, get_run
 from tests.retraining_files import TINY, crown, make_home, train_champion
-from trainer.jobs.local import LocalJobs, find_lost_runs
+from trainer.jobs.local import LocalJobs, tend
 from trainer.redistill import RetrainingConfig, prepare
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +67,11 @@ def endure(folder: Path, kills: int, longest_s: float) -> dict[str, object]:
     run_id = 1
     while sum(killed.values()) < kills and not is_over(home, run_id):
         await_moment(home, run_id, longest_s)
-        victims = processes(home) | {server.pid: "server"}
+        server = revive(home, run_id, server)
+        victims = processes(home)
+        if not victims:  # the run is about to be found again
+            continue
+        victims[server.pid] = "server"
         pid = random.choice(list(victims))
         killed[victims[pid]] += 1
         print(f"killed {victims[pid]} in phase {state(home, run_id).phase}", file=sys.stderr)
@@ -138,7 +142,7 @@ def idle_server(home: Home) -> subprocess.Popen[bytes]:
 
 
 def is_stopped(home: Home, run_id: int) -> bool:
-    find_lost_runs(home)
+    tend(home)
     return state(home, run_id).status in ("failed", "paused", "cancelled")
 
 

@@ -27,7 +27,7 @@ from db.runs import Run, get_run, metric_names, metrics, submit_run
 from tests.job_scripts import script, worker_process
 from tests.retraining_files import TINY, crown, make_home, train_champion
 from trainer.jobs.device_lock import device_lock
-from trainer.jobs.local import LOST, LocalJobs, find_lost_runs
+from trainer.jobs.local import LOST, LocalJobs, find_lost_runs, tend
 from trainer.jobs.run_files import RunFiles
 from trainer.redistill import RetrainingConfig, explain, prepare
 from trainer.worker import work
@@ -135,6 +135,17 @@ def test_a_killed_worker_leaves_no_process_and_its_run_is_offered_for_resuming(h
     wait_for(lambda: not any(is_alive(pid) for pid in pids), 20)
     assert [lost.id for lost in find_lost_runs(home)] == [run.id]
     assert (now(home, run).status, now(home, run).error) == ("failed", LOST)
+
+
+def test_a_waiting_run_whose_worker_never_came_gets_one(home, monkeypatch):
+    started = []
+    monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: started.append(place))
+    queue(home)
+    with device_lock(home, "cpu"):
+        tend(home)
+    assert started == []  # somebody works on that device
+    tend(home)
+    assert started == [(home, "cpu")]
 
 
 def test_a_run_whose_training_still_ends_is_not_taken_for_lost(home):

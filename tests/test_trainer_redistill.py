@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.checkpoint import load_checkpoint
+from core.checkpoint import load_checkpoint, save_checkpoint
 from core.datasets import read_dataset
 from core.faces import MaskLabel
 from core.images import encode_png
@@ -19,7 +19,7 @@ from db.database import connect
 from db.errors import StudioError
 from db.home import Home
 from db.models import Model, aliases, list_models
-from db.runs import Run, claim_run, submit_run
+from db.runs import Run, claim_run, set_status, submit_run
 from tests.dataset_files import mask_row, write_csv
 from tests.retraining_files import (
     TINY,
@@ -35,17 +35,19 @@ from trainer.challenge import conclude
 from trainer.comparison import answer_both
 from trainer.face_pool import load_pool
 from trainer.jobs.run_files import RunFiles
-from trainer.label_snapshot import read_snapshot, take_snapshot
+from trainer.label_snapshot import SPLITS, read_snapshot, take_snapshot
 from trainer.redistill import (
     RetrainingConfig,
     prepare,
     recipe_of,
     request_of,
     require_labels,
+    require_same_recipe,
     serving_model,
     teachers_of,
 )
 from trainer.soft_labels import SoftLabelTable
+from trainer.speed import measure_images_per_s
 from trainer.train import read_pool, train
 
 SWAPPED = {
@@ -116,9 +118,6 @@ def test_held_out_origins_are_never_trained_on_and_stay_the_same(home):
     assert before["val"] <= after["val"] and before["train"] <= after["train"]
 
 
-SPLITS = ("train", "val", "test")
-
-
 def test_faces_imported_as_test_are_a_benchmark_and_not_trained_on(home):
     add_labelled(home, 6, seed=9, split="test", source="album")
     test = read_annotated(home.root, "test").samples
@@ -144,15 +143,13 @@ def test_a_run_keeps_to_the_labels_it_began_with(home, tmp_path):
 
 
 def test_the_same_labels_and_config_are_the_same_request(home):
-    first, second = begin(home), None
+    first = begin(home)
     request = request_of(home, first)
     with connect(home) as db:
-        from db.runs import set_status
-
         set_status(db, first.id, "finished")
-    second = request_of(home, begin(home))
-    assert read_pool(request, "train").fingerprint == read_pool(second, "train").fingerprint
-    assert request.recipe == second.recipe
+    again = request_of(home, begin(home))
+    assert read_pool(request, "train").fingerprint == read_pool(again, "train").fingerprint
+    assert request.recipe == again.recipe
 
 
 def test_replay_is_limited_but_annotations_are_not(home, tmp_path):
@@ -220,6 +217,31 @@ def test_the_champion_serves_and_the_shipped_student_becomes_it(tmp_path, champi
     assert serving_model(home) == champion
 
 
+# --- the last step ----------------------------------------------------------------------------
+
+
+def test_a_comparison_that_dies_leaves_no_trace_and_is_done_again(home, champion, monkeypatch):
+    run = begin(home)
+    files = RunFiles.of(home, run.id)
+    take_snapshot(home.root, files.root)
+    same = load_checkpoint(champion)
+    save_checkpoint(files.model, replace(same.card, recipe="another"), same.tensors)
+    with monkeypatch.context() as patch:
+        patch.setattr("trainer.challenge.set_challenger", die)
+        with pytest.raises(SystemExit):
+            conclude(home, run)
+    with connect(home) as db:
+        assert len(list_models(db)) == 1 and set(aliases(db)) == {"champion"}
+    conclude(home, run)
+    conclude(home, run)  # a second time is nothing new
+    with connect(home) as db:
+        assert aliases(db)["challenger"].run_id == run.id and len(list_models(db)) == 2
+
+
+def die(*_args, **_given) -> None:
+    raise SystemExit("killed")
+
+
 # --- what comes of it -------------------------------------------------------------------------
 
 
@@ -256,7 +278,7 @@ def test_a_wrong_student_is_repaired_by_corrections(tmp_path, champion):
     wrong, _ = retrain(home, changes=strong)
     crown(home, home.root / wrong.path)
     with connect(home) as db:
-        db.execute("UPDATE runs SET status = 'finished'")
+        set_status(db, wrong.run_id, "finished")
     say(home, faces, version=2)
     benchmark = write_benchmark(tmp_path / "clean")
     repaired, report = retrain(home, changes=strong, benchmarks=[str(benchmark)])
@@ -273,3 +295,17 @@ def test_a_wrong_student_is_repaired_by_corrections(tmp_path, champion):
     was, is_now = errors["clean", ""]
     assert len(before) == len(after) == 60 and is_now < was - 0.2, report["decision"]
     assert report["decision"]["verdict"] != "rejected"
+
+
+def test_the_speed_of_a_device_is_measured_with_real_steps(champion, monkeypatch):
+    monkeypatch.setattr("trainer.speed.MEASURE_S", 0.01)
+    assert measure_images_per_s(champion, "quick", "cpu") > 0
+
+
+def test_a_run_that_an_update_has_changed_is_not_resumed(home):
+    request = request_of(home, begin(home))
+    require_same_recipe(request)
+    request.out.mkdir()
+    (request.out / "config.json").write_text('{"recipe": {"name": "of an older program"}}')
+    with pytest.raises(StudioError, match="the program was updated"):
+        require_same_recipe(request)

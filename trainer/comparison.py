@@ -42,6 +42,11 @@ class Comparison:
 
     def text(self) -> str:
         """One line for a person."""
+        if self.figure == "pose drift":
+            return (
+                f"the head pose turned by {self.worse:.2f}° on average from the champion's on "
+                f"{self.benchmark} (n = {self.n}), where no pose is labelled"
+            )
         where = f"{self.benchmark}, {self.part}" if self.part else self.benchmark
         return f"{self.figure} on {where} (n = {self.n}): {self._change()}"
 

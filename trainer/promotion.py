@@ -31,7 +31,8 @@ class Tolerances:
     pose_error_deg: float = 0.5  # mean absolute error of the three angles, on a whole benchmark
     pose_error_part_deg: float = 1.0  # the same in one range of |yaw|
     drift_deg: float = 4.0  # mean turn away from the champion's pose, where no pose is labelled
-    min_faces: int = 40  # fewer faces prove nothing
+    min_faces: int = 40  # fewer faces do not prove that all is well
+    min_faces_part: int = 10  # fewer faces do not prove a loss either
     max_changed: float = 0.25  # share of held-out faces whose class changes; see ``decide``
 
 
@@ -82,7 +83,9 @@ def _surely_worse(comparison: Comparison, limits: Tolerances) -> bool:
 
     Drift has no right and wrong, so it never rejects.
     """
-    if comparison.worse_ci95 is None or comparison.figure == "pose drift":
+    if comparison.figure == "pose drift" or comparison.n < limits.min_faces_part:
+        return False
+    if comparison.worse_ci95 is None:
         return False
     return comparison.worse > tolerance(comparison, limits) and comparison.worse_ci95[0] > 0
 

@@ -52,7 +52,7 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
-    float(loss)  # waits for the device
+    float(loss.detach())  # waits for the device
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -28,7 +28,7 @@ from db.review_queue import count
 from db.runs import Run, get_run, list_runs, metric_names, metrics
 from db.settings import get_setting, set_setting
 from trainer.jobs.devices import Device, find_devices
-from trainer.jobs.local import LocalJobs, find_lost_runs, start_workers
+from trainer.jobs.local import LocalJobs, tend
 from trainer.jobs.run_files import RunFiles
 from ui.studio import Studio
 
@@ -106,8 +106,8 @@ def _as_stored(config: Mapping[str, Any]) -> Any:
 
 
 def runs(studio: Studio, limit: int = 20) -> list[Run]:
-    """The latest runs, newest first; those that died are found out on the way."""
-    find_lost_runs(studio.home)
+    """The latest runs, newest first; those that nobody works on are taken care of on the way."""
+    tend(studio.home)
     with connect(studio.home, read_only=True) as db:
         return list_runs(db, limit=limit)
 
@@ -118,12 +118,6 @@ def queue_place(run: Run, all_runs: Sequence[Run]) -> int:
         other.id < run.id and other.status in ACTIVE and other.device == run.device
         for other in all_runs
     )
-
-
-def continue_queue(studio: Studio) -> None:
-    """After a start of the server: workers for runs that wait."""
-    find_lost_runs(studio.home)
-    start_workers(studio.home)
 
 
 def duration_text(studio: Studio, preset: str, device: str, replay: bool) -> str | None:

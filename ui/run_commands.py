@@ -68,10 +68,10 @@ def runs(args: argparse.Namespace) -> int:
     from db.database import connect
     from db.migrations import open_home
     from db.runs import list_runs
-    from trainer.jobs.local import LocalJobs, find_lost_runs
+    from trainer.jobs.local import LocalJobs, tend
 
     home = open_home(args.home)
-    find_lost_runs(home)
+    tend(home)
     if args.run is None:
         with connect(home, read_only=True) as db:
             for run in list_runs(db):

@@ -6,9 +6,11 @@ restarted while a training goes on.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ from trainer.jobs.run_files import RunFiles
 
 BACKEND = "local"
 LOST = "its worker or the machine stopped; resume it: it goes on from its last checkpoint"
+#: A worker needs as long to take its device; until then no other one is started for it.
+START_PAUSE_S = 15.0
+_started: dict[tuple[Home, str], float] = {}
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -62,6 +67,7 @@ class LocalJobs:
 
 def start_worker(home: Home, device: str) -> None:
     """A worker for this device; where one is at work already, the new one ends at once."""
+    _started[home, device] = time.monotonic()
     log = home.root / "runs" / f"worker-{device.replace(':', '-')}.log"
     log.parent.mkdir(mode=0o700, exist_ok=True)
     with log.open("ab") as file:
@@ -78,11 +84,21 @@ def start_worker(home: Home, device: str) -> None:
 
 
 def start_workers(home: Home) -> None:
-    """A worker for every device that a run waits for, as after a start of the machine."""
+    """A worker for every device that a run waits for and nobody works on."""
     with connect(home, read_only=True) as db:
         devices = {run.device for run in list_runs(db, status="queued") if run.backend == BACKEND}
     for device in sorted(devices):
-        start_worker(home, device)
+        with device_lock(home, device) as locks:
+            is_free = locks is not None
+        recently = time.monotonic() - _started.get((home, device), -math.inf) < START_PAUSE_S
+        if is_free and not recently:
+            start_worker(home, device)
+
+
+def tend(home: Home) -> None:
+    """Whatever died meanwhile: lost runs can be resumed after this, waiting ones have a worker."""
+    find_lost_runs(home)
+    start_workers(home)
 
 
 def find_lost_runs(home: Home) -> list[Run]:

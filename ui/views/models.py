@@ -75,9 +75,9 @@ def _model(studio: Studio, registry: retraining.Registry, model: Model) -> None:
             st.markdown(f"- {reason}")
         st.dataframe(_comparisons(report), hide_index=True)
         _changed(studio, model)
-    if registry.alias_of(model) != "champion" and st.button(
-        f"Promote {model.name}", icon=":material/upgrade:"
-    ):
+    rejected = bool(report) and report["decision"]["verdict"] == "rejected"
+    title = f"Promote {model.name}{' although it was rejected' * rejected}"
+    if registry.alias_of(model) != "champion" and st.button(title, icon=":material/upgrade:"):
         _do(
             lambda: retraining.promote_model(studio, model.name, _who(studio)),
             f"{model.name} answers now.",
