@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from core.faces import FaceBox, FacePrediction
 from db import scores
 from db.labels import Label
-from ui.model_shelf import Role
+from ui.served_models import Role
 
 #: From here on a page points at a difference: another opinion on the mask is half the
 #: probability moved; 15° between two heads is what people see at a glance.

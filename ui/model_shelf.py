@@ -6,7 +6,6 @@ says what is going on in one sentence.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Iterable, Sequence
@@ -16,20 +15,13 @@ from typing import TYPE_CHECKING, Literal
 
 from db.database import connect
 from db.home import Home
-from db.models import (
-    ModelKind,
-    get_model,
-    list_models,
-    model_in_use,
-    promote,
-    register_model,
-)
+from db.models import get_model, list_models, model_in_use
+from ui.served_models import Role, register_served, warm_up
 
 if TYPE_CHECKING:  # importing it takes seconds (torch): the shelf does so in its own thread
     from core.detector import FaceDetector
     from core.predictor import Predictor
 
-Role = Literal["student", "teacher"]
 State = Literal["loading", "ready", "failed"]
 
 #: How soon a promoted student answers.
@@ -230,31 +222,12 @@ class ModelShelf:
 
         try:
             predictor = load_predictor(str(model.path), self._device, detector=self._detector)
-            _warm_up(predictor)
-            self._register(model, predictor)
+            warm_up(predictor)
+            register_served(self._home, model.role, model.path, predictor)
         except Exception as error:  # whatever it is, the pages must say so and go on
             _LOG.exception("cannot load %s", model.path)
             return replace(model, state="failed", error=" ".join(str(error).split()))
         return replace(model, state="ready", name=predictor.model_id, predictor=predictor)
-
-    def _register(self, model: ShelfModel, predictor: Predictor) -> None:
-        """Predictions are stored under registered models only; the first student serves."""
-        card = predictor.runtime.card
-        with model.path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        with connect(self._home) as db:
-            register_model(
-                db,
-                name=predictor.model_id,
-                sha256=sha256,
-                path=str(model.path.resolve()),
-                kind=_kind(model.role, card.network),
-                recipe=card.recipe,
-                metrics=card.metrics,
-                licence=card.licence,
-            )
-            if model.role == "student" and model_in_use(db, "champion") is None:
-                promote(db, predictor.model_id, reason="the first student", changed_by="studio")
 
     def _settle(self, index: int, model: ShelfModel) -> None:
         with self._lock:
@@ -272,17 +245,3 @@ def _student_files(*candidates: Path | None) -> list[Path]:
 
 def _entries(paths: Iterable[Path], role: Role) -> tuple[ShelfModel, ...]:
     return tuple(ShelfModel(name=path.stem, role=role, path=path) for path in paths)
-
-
-def _kind(role: Role, network: str) -> ModelKind:
-    if role == "student":
-        return "student"
-    return "mask_teacher" if network.endswith("-mask") else "pose_teacher"
-
-
-def _warm_up(predictor: Predictor) -> None:
-    """One answer to nothing, so that the first person does not wait for lazy set-up."""
-    import numpy as np
-
-    predictor.predict(np.zeros((64, 64, 3), np.uint8))
-    predictor.predict_batch(np.zeros((1, predictor.input_px, predictor.input_px, 3), np.uint8))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -61,20 +61,16 @@ class WorkQueue:
     """Runs work in threads, some at once; the pages stay quick, whatever waits here."""
 
     def __init__(self) -> None:
-        self._limiter: CapacityLimiter | None = None
-        self._lock = threading.Lock()
+        self._turn = asyncio.Semaphore(_AT_ONCE)
         self.waiting = 0
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of ``work``. Raises ServerBusy where too many wait already."""
-        with self._lock:
-            if self.waiting >= MAX_WAITING:
-                raise ServerBusy(f"{self.waiting} requests wait already; try again in a moment")
-            self.waiting += 1
+        if self.waiting >= MAX_WAITING:
+            raise ServerBusy(f"{self.waiting} requests wait already; try again in a moment")
+        self.waiting += 1
         try:
-            if self._limiter is None:  # made here: it belongs to the running event loop
-                self._limiter = CapacityLimiter(_AT_ONCE)
-            return await to_thread.run_sync(work, limiter=self._limiter)
+            async with self._turn:
+                return await run_in_threadpool(work)
         finally:
-            with self._lock:
-                self.waiting -= 1
+            self.waiting -= 1

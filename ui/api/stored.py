@@ -154,8 +154,8 @@ def _cursor(text: str | None) -> Cursor | None:
     if text is None:
         return None
     value, _, face_id = text.partition(",")
-    try:
-        return Cursor(float(value), int(face_id))
+    try:  # whole numbers stay whole: a shuffled order has 63-bit keys, too fine for a float
+        return Cursor(int(value) if value.isdecimal() else float(value), int(face_id))
     except ValueError:
         raise HTTPException(422, f"after: {text!r} does not come from 'next'") from None
 
