@@ -78,7 +78,7 @@ def free_port() -> int:
 
 
 def wait_for(url: str, log: Path) -> None:
-    for _ in range(240):
+    for _ in range(600):
         try:
             with urllib.request.urlopen(url, timeout=5) as reply:
                 if b'"ready"' in reply.read():
