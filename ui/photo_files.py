@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from core.overlay import draw_faces
 from tqdm import tqdm
 
 from core.faces import FacePrediction
 from core.images import IMAGE_SUFFIXES, ImageError, encode_jpeg, read_image
+from core.overlay import draw_faces
 from ui.terminal import Row, photo_row, write_whole
 
 #: An RGB picture → the faces in it.
