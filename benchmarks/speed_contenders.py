@@ -108,12 +108,13 @@ def peak_memory_mb(rivals: Sequence[Contender]) -> dict[str, float]:
 
 def _peak_mb(rival: Contender) -> float:
     code = (
-        "import resource, sys, numpy as np; from pathlib import Path\n"
+        "import re, sys, numpy as np; from pathlib import Path\n"
         "from core.runtime import load_runtime\n"
         "model = load_runtime(Path(sys.argv[1]))\n"
         "size = model.card.input_px\n"
         "model.predict_batch(np.zeros((1, size, size, 3), np.uint8))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        # not getrusage: its peak is inherited from the process that started this one
+        "print(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
     )
     command = [sys.executable, "-c", code, str(rival.file.resolve())]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
