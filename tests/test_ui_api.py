@@ -49,6 +49,7 @@ def op_id() -> str:
 def test_health_says_what_is_loaded(client: TestClient) -> None:
     health = client.get("/api/v1/health").json()
     assert health["status"] == "ready"
+    assert client.get("/api/health").json() == health  # the address that outlives versions
     assert [(m["role"], m["state"]) for m in health["models"]] == [
         ("student", "ready"),
         ("teacher", "ready"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
+from starlette.responses import RedirectResponse
 
 from ui.api import labels, models, predict, stored, trainings
 from ui.api.limits import UploadLimit
@@ -17,6 +18,8 @@ def add_api(app: FastAPI, studio: Studio) -> None:
     for part in (predict, stored, labels, models, trainings):
         part.add_routes(router, studio)
     app.include_router(router)
+    # watchdogs ask at an address that outlives versions
+    app.add_api_route("/api/health", lambda: RedirectResponse("/api/v1/health"), tags=["server"])
     add_reference(app)
     app.add_api_route(
         "/api/{path:path}",
