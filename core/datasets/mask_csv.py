@@ -10,14 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.datasets.files import (
-    existing_file,
-    file_names,
-    read_table,
-    require_folder,
-    require_split,
-)
-from core.datasets.sample import FaceSample, Reading, ReadingBuilder, UnusableEntryError
+from core.datasets.files import existing_file
+from core.datasets.labelled_csv import read_split
+from core.datasets.sample import FaceSample, Reading, UnusableEntryError
 from core.faces import MaskLabel
 
 REQUIRED_COLUMNS = (
@@ -28,17 +23,7 @@ REQUIRED_COLUMNS = (
 
 def read_mask_csv(root: Path, split: str | None = None) -> Reading:
     """The labelled crops of ``split`` (None: all)."""
-    require_folder(root, "labels.csv and images/")
-    builder = ReadingBuilder()
-    rows = read_table(root / "labels.csv", REQUIRED_COLUMNS, builder)
-    require_split(split, (row["split"] for row in rows), root)
-    folder = root / "images"
-    names = file_names(folder)
-    for row in rows:
-        if split is None or row["split"] == split:
-            with builder.entry(row["file"]):
-                builder.add(_sample(row, folder, names))
-    return builder.reading()
+    return read_split(root, REQUIRED_COLUMNS, split, _sample)
 
 
 def _sample(row: dict[str, str], folder: Path, names: frozenset[str]) -> FaceSample:

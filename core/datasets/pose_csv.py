@@ -14,14 +14,9 @@ import numpy as np
 
 from core.crop import REFERENCE_FACTOR
 from core.datasets.checks import finite, rotation_label
-from core.datasets.files import (
-    existing_file,
-    file_names,
-    read_table,
-    require_folder,
-    require_split,
-)
-from core.datasets.sample import FaceSample, Reading, ReadingBuilder, UnusableEntryError
+from core.datasets.files import existing_file
+from core.datasets.labelled_csv import read_split
+from core.datasets.sample import FaceSample, Reading, UnusableEntryError
 from core.head_pose import head_pose
 
 LANDMARK_COUNT = 21
@@ -35,18 +30,8 @@ HALF_WEIGHT_SPREAD_DEG = 8.0
 
 def read_pose_csv(root: Path, split: str | None = None) -> Reading:
     """The usable crops of ``split`` (None: all)."""
-    require_folder(root, "labels.csv and images/")
-    builder = ReadingBuilder()
     required = ("file", "split", "usable", *ANGLE_COLUMNS, *ROTATION_COLUMNS, "spread_deg")
-    rows = read_table(root / "labels.csv", (*required, *LANDMARK_COLUMNS), builder)
-    require_split(split, (row["split"] for row in rows), root)
-    folder = root / "images"
-    names = file_names(folder)
-    for row in rows:
-        if split is None or row["split"] == split:
-            with builder.entry(row["file"]):
-                builder.add(_sample(row, folder, names))
-    return builder.reading()
+    return read_split(root, (*required, *LANDMARK_COLUMNS), split, _sample)
 
 
 def _sample(row: dict[str, str], folder: Path, names: frozenset[str]) -> FaceSample:
