@@ -12,13 +12,17 @@ from db.predictions import refresh_states
 _FROM_EVENTS = """
 SELECT f.id AS face_id, e.mask_label IS NOT NULL OR coalesce(e.rejected, 0) AS is_labelled,
        e.mask_label, a.annotator_id, a.created_at AS annotated_at, e.id AS event_id,
-       coalesce(e.version, 0) AS version
+       coalesce(e.version, 0) AS version, e.yaw_deg AS label_yaw_deg,
+       e.pitch_deg AS label_pitch_deg, e.roll_deg AS label_roll_deg
 FROM faces f
 LEFT JOIN annotation_events e ON e.id =
     (SELECT id FROM annotation_events WHERE face_id = f.id ORDER BY version DESC LIMIT 1)
 LEFT JOIN annotation_actions a ON a.id = e.action_id
 """
-_COLUMNS = ("is_labelled", "mask_label", "annotator_id", "annotated_at", "event_id", "version")
+_COLUMNS = (
+    *("is_labelled", "mask_label", "annotator_id", "annotated_at", "event_id", "version"),
+    *("label_yaw_deg", "label_pitch_deg", "label_roll_deg"),
+)
 
 
 def find_faults(db: Database, home: Home | None, limit: int = 100) -> list[str]:

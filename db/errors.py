@@ -62,6 +62,10 @@ class NothingToUndo(StudioError):
     "No action of this annotator is left to undo or redo"
 
 
+class NotTheLast(StudioError):
+    "The gesture to take back is not the annotator's last one"
+
+
 def explain(error: sqlite3.Error, database: Path, last_backup: Path | None) -> Exception:
     """The clear error for one of SQLite's, or the same error where it is a fault of the program."""
     name = getattr(error, "sqlite_errorname", "") or ""

@@ -15,12 +15,16 @@ from db.errors import NotFound, OperationIdReused, StudioError
 from db.labels import Label, describe, label_of_row
 
 ActionKind = Literal["label", "undo", "redo", "restore", "import"]
+#: As the history tells it: a label that settled a disagreement is an adjudication.
+Op = ActionKind | Literal["adjudication"]
 
 _EVENTS = (
-    "SELECT e.*, a.kind AS op, a.client_op_id, a.created_at, annotators.name AS annotator,"
+    "SELECT e.*, iif(d.event_id IS NULL, a.kind, 'adjudication') AS op,"
+    " a.client_op_id, a.created_at, annotators.name AS annotator,"
     " annotators.kind AS annotator_kind FROM annotation_events e"
     " JOIN annotation_actions a ON a.id = e.action_id"
     " JOIN annotators ON annotators.id = a.annotator_id"
+    " LEFT JOIN adjudications d ON d.event_id = e.id"
 )
 
 
@@ -34,7 +38,7 @@ class Annotation:
     label: Label
     annotator: str
     annotator_kind: AnnotatorKind
-    op: ActionKind
+    op: Op
     client_op_id: str
     created_at: str
 

@@ -38,9 +38,19 @@ class FaceFilter:
     roll_deg: Range | None = None
     model: str | None = None
     run: int | None = None
+    also: str | None = None  # what another model says of the mask: ``its name:masked``
     wrong: bool | None = None  # the student contradicts the label
     disagreement: Range | None = None
     label_error: Range | None = None
+    p_masked: Range | None = None  # the student's probability of a mask
+    label_yaw_deg: Range | None = None  # the pose that people say
+    label_pitch_deg: Range | None = None
+    label_roll_deg: Range | None = None
+    pose_error_deg: Range | None = None  # mean |student − people| of the three angles
+    face_px: Range | None = None  # the longer side of the box
+    sharpness: Range | None = None  # as core.face_measures measures them
+    brightness: Range | None = None
+    occluded: bool | None = None  # something covers the lower face, as a data set says
     name: str | None = None  # part of the picture's name
     face_ids: tuple[int, ...] = ()
 
@@ -84,7 +94,8 @@ def where(filter: FaceFilter, *, gather: bool = False) -> Condition:
     if gather:
         sql = f"s.face_id IN (SELECT p.face_id FROM predictions p WHERE {other.sql})"
     else:
-        sql = f"SELECT 1 FROM predictions p WHERE {other.sql} AND p.face_id = s.face_id"
+        predictions = "predictions p INDEXED BY predictions_by_face"  # narrower than their rows
+        sql = f"SELECT 1 FROM {predictions} WHERE {other.sql} AND p.face_id = s.face_id"
         sql = f"EXISTS ({sql})"
     return _all([states, Condition(sql, other.values)])
 
@@ -130,12 +141,26 @@ def _all(found: list[Condition]) -> Condition:
     )
 
 
+def _also(said: str) -> Condition:
+    model, _, label = said.rpartition(":")
+    sql = (
+        "EXISTS (SELECT 1 FROM predictions o WHERE o.face_id = s.face_id AND o.mask_label = ?"
+        " AND o.model_id = (SELECT id FROM models WHERE name = ?))"
+    )
+    return Condition(sql, (label, model))
+
+
 def _one_of(column: str, values: tuple[Any, ...]) -> Condition:
     return Condition(f"{column} IN ({placeholders(len(values))})", tuple(map(_plain, values)))
 
 
 def _between(column: str) -> Callable[[Range], Condition]:
     return lambda limits: Condition(f"{column} BETWEEN ? AND ?", tuple(limits))
+
+
+def _measured(column: str) -> Callable[[Range], Condition]:
+    sql = f"SELECT 1 FROM face_measures q WHERE q.face_id = s.face_id AND q.{column}"
+    return lambda limits: Condition(f"EXISTS ({sql} BETWEEN ? AND ?)", tuple(limits))
 
 
 def _exists(sql: str) -> Callable[[bool], Condition]:
@@ -168,10 +193,31 @@ _CONDITIONS: Mapping[str, Callable[[Any], Condition]] = {
     "wrong": lambda wanted: Condition(f"s.mask_label {'<>' if wanted else '='} s.predicted_label"),
     "disagreement": _between("s.disagreement"),
     "label_error": _between("s.label_error"),
+    "p_masked": lambda limits: Condition(
+        "EXISTS (SELECT 1 FROM predictions said WHERE said.model_id = s.model_id"
+        " AND said.face_id = s.face_id AND said.p_masked BETWEEN ? AND ?)",
+        tuple(limits),
+    ),
+    "label_yaw_deg": _between("s.label_yaw_deg"),
+    "label_pitch_deg": _between("s.label_pitch_deg"),
+    "label_roll_deg": _between("s.label_roll_deg"),
+    "pose_error_deg": _between("s.pose_error_deg"),
+    "face_px": lambda limits: Condition(
+        "EXISTS (SELECT 1 FROM faces f WHERE f.id = s.face_id"
+        " AND max(f.width_px, f.height_px) BETWEEN ? AND ?)",
+        tuple(limits),
+    ),
+    "sharpness": _measured("sharpness"),
+    "brightness": _measured("brightness"),
+    "occluded": lambda wanted: Condition(
+        "EXISTS (SELECT 1 FROM faces f WHERE f.id = s.face_id AND f.lower_face_occluded = ?)",
+        (int(wanted),),
+    ),
+    "also": _also,
     "face_ids": lambda ids: _one_of("s.face_id", ids),
     "flagged": _exists("SELECT 1 FROM flags WHERE flags.face_id = s.face_id"),
-    "disputed": _exists(
-        "SELECT 1 FROM reviews r WHERE r.event_id = s.event_id AND r.verdict = 'disagree'"
+    "disputed": lambda wanted: Condition(
+        f"s.face_id {'IN' if wanted else 'NOT IN'} (SELECT face_id FROM disputes)"
     ),
     "split": lambda split: Condition(
         "EXISTS (SELECT 1 FROM faces f JOIN images i ON i.id = f.image_id"

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from core.faces import FaceBox
 from db.annotations import annotate, current_annotations
 from db.annotators import AnnotatorKind
+from db.face_measures import mark_occluded
 from db.faces import BY_DATASET, add_faces, faces_of_image
 from db.image_files import StoredFile
 from db.images import SPLITS, Image, add_stored, find_image
@@ -55,6 +56,7 @@ def write_records(
     counts: Counter[Outcome] = Counter()
     skips: Skips = []
     labels: dict[int, FaceRecord] = {}
+    occluded: dict[int, bool] = {}
     for record, picture in records:
         found = _image(db, record, picture, source, counts)
         if found is None:
@@ -66,6 +68,8 @@ def write_records(
             continue
         box = record.box or FaceBox(0, 0, image.width_px, image.height_px)
         face_id = _add_counted(db, image, [box], BY_DATASET, counts)[0]
+        if record.lower_face_occluded is not None:
+            occluded[face_id] = record.lower_face_occluded
         if record.label == Label():
             continue
         earlier = labels.setdefault(face_id, record)
@@ -73,6 +77,7 @@ def write_records(
             counts[Outcome.LABEL_KEPT] += 1
             skips.append((record.file or record.name, "the same face twice with other labels"))
     _label(db, labels, source, operation, counts, skips)
+    mark_occluded(db, occluded)
     return counts, skips
 
 

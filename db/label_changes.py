@@ -13,6 +13,7 @@ _SINCE = """
 SELECT s.mask_label AS label,
        sum(before.mask_label IS NULL) AS new,
        sum(before.mask_label <> s.mask_label) AS corrected,
+       sum(s.predicted_label IS NOT NULL) AS answered,
        sum(s.predicted_label <> s.mask_label) AS contradicting
 FROM face_states s
 LEFT JOIN annotation_events before ON before.id = (
@@ -25,12 +26,14 @@ GROUP BY s.mask_label
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelChanges:
-    """Of one class: faces first labelled so since then, those changed to it from another class,
-    and those (of both) of which the student says something else."""
+    """Of one class: faces first labelled so since then, those changed to it from another class;
+    of both together those that the student was asked about, and those of which it says something
+    else."""
 
     label: MaskLabel
     new: int
     corrected: int
+    answered: int
     contradicting: int
 
 
@@ -42,7 +45,7 @@ def changes_since(db: Database, since: str) -> list[LabelChanges]:
             label=label,
             **{
                 name: int((rows[label][name] or 0) if label in rows else 0)
-                for name in ("new", "corrected", "contradicting")
+                for name in ("new", "corrected", "answered", "contradicting")
             },
         )
         for label in MaskLabel

@@ -22,6 +22,7 @@ class FaceRecord:
 
     ``file`` is the picture relative to the folder of the data set, empty without pictures;
     ``box`` None means that the face is the whole picture, or, without a label, not yet found.
+    ``lower_face_occluded`` is what a published set says of hands, scarves, masks; None: nothing.
     """
 
     file: str = ""
@@ -37,6 +38,7 @@ class FaceRecord:
     source: str | None = None
     split: str | None = None
     origin: str | None = None
+    lower_face_occluded: bool | None = None
 
     def __post_init__(self) -> None:
         """What comes from a file may be anything: ValueError says what does not fit."""

@@ -1,7 +1,7 @@
 """The next faces to look at: in an order, through a filter, and each on one screen only.
 
 An order is the walk along one index of ``face_states``, from its interesting end. Orders by a score
-(``disagreement``, ``entropy``, ``label_error``) leave out the faces that have none.
+(``disagreement``, ``entropy``, ``label_error``, ``pose_error``) leave out the faces that have none.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Literal, NamedTuple
 from sqlite_utils import Database
 
 from db.annotators import annotator_id
-from db.database import write_transaction
+from db.database import select_one, write_transaction
 from db.filters import Condition, FaceFilter, Status, where, where_predicted, where_states
 from db.leases import drop_expired, lease
 from db.queue_items import QueueItem, items_of
 
-Order = Literal["disagreement", "entropy", "label_error", "newest", "random"]
+Order = Literal["disagreement", "entropy", "label_error", "pose_error", "newest", "random"]
 
 
 class _Walk(NamedTuple):
@@ -32,6 +32,7 @@ _WALKS: dict[Order, _Walk] = {
     "disagreement": _Walk("disagreement", "face_states_by_disagreement", True),
     "entropy": _Walk("entropy", "face_states_by_entropy", True),
     "label_error": _Walk("label_error", "face_states_by_label_error", True),
+    "pose_error": _Walk("pose_error_deg", "face_states_by_pose_error", True),
     "newest": _Walk("face_id", "face_states_by_age", True),
     "random": _Walk("random_key", "face_states_by_chance", False),
 }
@@ -39,12 +40,20 @@ _WALKS: dict[Order, _Walk] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueQuery:
-    """What to review, in which order. ``second_opinion``: labels of others, to judge anew."""
+    """What to review, in which order.
+
+    ``second_opinion``: labels of others, to judge anew, until ``opinions`` people have spoken about
+    each, the one who labelled it included. ``blind`` and ``size`` are for the screen: nobody's
+    opinion is shown before the own one is given; so many faces make a session.
+    """
 
     order: Order = "disagreement"
     filter: FaceFilter = field(default_factory=lambda: FaceFilter(status="unlabelled"))
     second_opinion: bool = False
+    opinions: int = 2
     skipped_too: bool = False
+    blind: bool = False
+    size: int | None = None
 
     def to_json(self) -> str:
         """As a link or a saved queue holds it."""
@@ -53,7 +62,10 @@ class QueueQuery:
                 "order": self.order,
                 "filter": json.loads(self.filter.to_json()),
                 "second_opinion": self.second_opinion,
+                "opinions": self.opinions,
                 "skipped_too": self.skipped_too,
+                "blind": self.blind,
+                "size": self.size,
             }
         )
 
@@ -98,11 +110,35 @@ def take(
     return items_of(db, [cursor.face_id for cursor in found])
 
 
-def peek(db: Database, query: QueueQuery, *, count: int = 100, after: Cursor | None = None) -> Page:
-    """A page of faces in the order of the queue, whoever holds them; for grids and tables."""
-    found = _walk(db, query, count, after)
+def peek(
+    db: Database,
+    query: QueueQuery,
+    *,
+    count: int = 100,
+    after: Cursor | None = None,
+    annotator: str | None = None,
+) -> Page:
+    """A page of faces in the order of the queue, whoever holds them; for grids and tables.
+
+    With an ``annotator``, only what this person would be asked about.
+    """
+    extra = _concerns(query, _number_of(db, annotator)) if annotator else ()
+    found = _walk(db, query, count, after, extra)
     items = items_of(db, [cursor.face_id for cursor in found])
     return Page(items, found[-1] if len(found) == count else None)
+
+
+def waiting(db: Database, query: QueueQuery, *, annotator: str) -> int:
+    """How many faces this annotator would be asked about."""
+    states = " OR ".join(f"s.is_labelled = {int(x == 'labelled')}" for x in _statuses(query))
+    ordered = Condition(f"({states}) AND s.{_WALKS[query.order].column} IS NOT NULL")
+    asked = where(replace(query.filter, status=None))
+    parts = [ordered, asked, *_concerns(query, _number_of(db, annotator))]
+    condition = Condition(
+        " AND ".join(part.sql for part in parts),
+        tuple(value for part in parts for value in part.values),
+    )
+    return _count(db, "count(*) FROM face_states s", condition)
 
 
 def count(db: Database, filter: FaceFilter) -> int:
@@ -128,6 +164,12 @@ _FEW_PREDICTIONS = 150_000
 def _count(db: Database, what: str, condition: Condition) -> int:
     sql = f"SELECT {what} WHERE {condition.sql}"
     return int(db.execute(sql, condition.values).fetchone()[0])
+
+
+def _number_of(db: Database, annotator: str) -> int:
+    """As ``annotator_id``, but nobody is added; −1 for somebody new."""
+    row = select_one(db, "SELECT id FROM annotators WHERE name = ?", [annotator])
+    return int(row["id"]) if row else -1
 
 
 def _walk(
@@ -183,11 +225,24 @@ def _statuses(query: QueueQuery) -> tuple[Status, ...]:
 
 def _for_annotator(query: QueueQuery, who: int) -> list[Condition]:
     """Not what somebody holds, what this annotator skipped, or, in second opinions, knows."""
-    found = [Condition("NOT EXISTS (SELECT 1 FROM leases l WHERE l.face_id = s.face_id)")]
+    free = Condition("NOT EXISTS (SELECT 1 FROM leases l WHERE l.face_id = s.face_id)")
+    return [free, *_concerns(query, who)]
+
+
+def _concerns(query: QueueQuery, who: int) -> list[Condition]:
+    """What this annotator is asked about, whoever has it on the screen now."""
+    found = []
     if not query.skipped_too:
         sql = "SELECT 1 FROM skips k WHERE k.annotator_id = ? AND k.face_id = s.face_id"
         found.append(Condition(f"NOT EXISTS ({sql})", (who,)))
     if query.second_opinion:
-        sql = "SELECT 1 FROM reviews r WHERE r.event_id = s.event_id AND r.reviewer_id = ?"
-        found.append(Condition(f"s.annotator_id <> ? AND NOT EXISTS ({sql})", (who, who)))
+        given = "FROM present_reviews r WHERE r.face_id = s.face_id"
+        own = f"EXISTS (SELECT 1 {given} AND r.reviewer_id = ?)"
+        enough = f"(SELECT count(*) {given}) >= ?"
+        found.append(
+            Condition(
+                f"s.annotator_id <> ? AND NOT {own} AND NOT {enough}",
+                (who, who, query.opinions - 1),
+            )
+        )
     return found

@@ -1,177 +1,163 @@
-"""Second looks: what another person thinks of a label, and how far annotators agree."""
+"""Opinions of further people on a label: kept beside it, never in its place.
+
+Of several opinions of one person on a face the last counts; all are kept.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlite_utils import Database
 
-from core.faces import HeadPose, MaskLabel
 from db.annotators import annotator_id
-from db.database import now, select, select_one, write_transaction
-from db.errors import NotFound, OperationIdReused
-from db.labels import pose_of_row
+from db.database import now, placeholders, select, select_one, write_transaction
+from db.errors import NotFound, OperationIdReused, StudioError
+from db.events import Annotation, last_events, refuse_stale
+from db.labels import Label, label_of_row
+from db.scores import pose_distance_deg
 
 Verdict = Literal["agree", "disagree", "unsure"]
+#: Poses of two people farther apart than this (degrees, geodesic) are a disagreement.
+POSES_DIFFER_DEG = 15.0
 
 _REVIEWS = (
-    "SELECT r.*, annotators.name AS reviewer FROM reviews r"
+    "SELECT r.*, e.face_id, annotators.name AS reviewer FROM reviews r"
+    " JOIN annotation_events e ON e.id = r.event_id"
     " JOIN annotators ON annotators.id = r.reviewer_id"
 )
 
 
+class OwnLabel(StudioError):
+    "A second opinion by the person who gave the first"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A verdict on one event. ``mask`` and ``pose`` are the reviewer's own opinion."""
+    """A verdict on one event. ``opinion`` is what the reviewer says of the face."""
 
     id: int
+    face_id: int
     event_id: int
     reviewer: str
     verdict: Verdict
     blind: bool
-    mask: MaskLabel | None
-    pose: HeadPose | None
-    note: str | None
+    opinion: Label
     created_at: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dispute:
-    """A face on which a reviewer contradicts the label that counts now."""
-
-    face_id: int
-    mask_label: str | None
-    annotator: str
-    reviewer_mask_label: str | None
-    reviewer: str
-    note: str | None
-    blind: bool
-    created_at: str
-    review_id: int
-
-
-def review(
+def give_opinion(
     db: Database,
-    event_id: int,
+    face_id: int,
+    opinion: Label,
     *,
-    verdict: Verdict,
+    base_version: int,
     reviewer: str,
     client_op_id: str,
     blind: bool,
-    mask: MaskLabel | None = None,
-    pose: HeadPose | None = None,
-    note: str | None = None,
 ) -> Review:
-    """Keep a verdict; the label itself stays as it is. A retry returns the first."""
+    """Keep what another person says of a labelled face; the label stays. Empty: unsure.
+
+    ``base_version`` is the version of the face that was asked about. Raises StaleVersion where
+    its label has changed since, OwnLabel where it is the reviewer's own; a retry returns the first.
+    """
     with write_transaction(db):
-        row = select_one(db, f"{_REVIEWS} WHERE client_op_id = ?", [client_op_id])
-        if row:
-            known = _review(row)
-            if (known.event_id, known.reviewer, known.verdict) != (event_id, reviewer, verdict):
-                raise OperationIdReused(
-                    f"operation id {client_op_id!r} already stands for another review: "
-                    "choose a new id for each gesture"
-                )
-            return known
-        if select_one(db, "SELECT 1 FROM annotation_events WHERE id = ?", [event_id]) is None:
-            raise NotFound(f"there is no annotation event {event_id}")
-        db.execute(
-            "INSERT INTO reviews (client_op_id, event_id, reviewer_id, verdict, blind, mask_label,"
-            " yaw_deg, pitch_deg, roll_deg, note, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                client_op_id,
-                event_id,
-                annotator_id(db, reviewer),
-                verdict,
-                int(blind),
-                str(mask) if mask else None,
-                pose.yaw_deg if pose else None,
-                pose.pitch_deg if pose else None,
-                pose.roll_deg if pose else None,
-                note,
-                now(),
-            ],
-        )
-        row = select_one(db, f"{_REVIEWS} WHERE client_op_id = ?", [client_op_id])
-        assert row is not None
-        return _review(row)
+        known = _find(db, client_op_id)
+        if known:
+            return _same(known, face_id, reviewer, opinion)
+        current = last_events(db, [face_id])
+        refuse_stale({face_id: base_version}, current)
+        if face_id not in current:
+            raise NotFound(f"face {face_id} has no label to give a second opinion on")
+        event = current[face_id]
+        if event.annotator == reviewer:
+            raise OwnLabel(f"the label of face {face_id} is {reviewer}'s own: ask somebody else")
+        _insert(db, event, opinion, reviewer, client_op_id, blind)
+        kept = _find(db, client_op_id)
+        assert kept is not None
+        return kept
+
+
+def verdict_on(label: Label, opinion: Label) -> Verdict:
+    """Whether an opinion contradicts a label, in what both of them speak about."""
+    if opinion.rejected or label.rejected:
+        same = opinion.rejected == label.rejected
+        speaks = opinion.rejected or opinion.mask or opinion.pose
+        return ("agree" if same else "disagree") if speaks else "unsure"
+    verdicts: list[bool] = []
+    if opinion.mask and label.mask:
+        verdicts.append(opinion.mask == label.mask)
+    if opinion.pose and label.pose:
+        verdicts.append(pose_distance_deg(opinion.pose, label.pose) <= POSES_DIFFER_DEG)
+    if not verdicts:
+        return "unsure"
+    return "agree" if all(verdicts) else "disagree"
 
 
 def reviews_of_face(db: Database, face_id: int) -> list[Review]:
     """All verdicts on all labels of a face, oldest first."""
-    sql = (
-        f"{_REVIEWS} WHERE event_id IN (SELECT id FROM annotation_events WHERE face_id = ?)"
-        " ORDER BY r.id"
-    )
+    sql = f"{_REVIEWS} WHERE e.face_id = ? ORDER BY r.id"
     return [_review(row) for row in select(db, sql, [face_id])]
 
 
-def disputes(db: Database, *, limit: int = 100) -> list[Dispute]:
-    """Faces to settle, newest review first: a new label, by whoever decides, settles it."""
-    rows = select(db, f"SELECT * FROM disputes ORDER BY review_id DESC LIMIT {limit:d}")
-    return [Dispute(**{**dict(row), "blind": bool(row["blind"])}) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """What two people said about the same faces: counts of (first's label, second's label)."""
-
-    annotator: str
-    reviewer: str
-    counts: Mapping[tuple[str, str], int]
-
-    @property
-    def n(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def share(self) -> float:
-        """The part on which both said the same, 0 … 1."""
-        return sum(n for (a, b), n in self.counts.items() if a == b) / self.n
-
-    @property
-    def kappa(self) -> float | None:
-        """Cohen's κ: agreement beyond chance, 1 at best; None where chance explains it all."""
-        labels = {label for pair in self.counts for label in pair}
-        by_chance = sum(self._marginal(0, x) * self._marginal(1, x) for x in labels) / self.n**2
-        return None if by_chance == 1 else (self.share - by_chance) / (1 - by_chance)
-
-    def _marginal(self, side: int, label: str) -> int:
-        return sum(n for pair, n in self.counts.items() if pair[side] == label)
-
-
-def agreements(db: Database, *, blind_only: bool = True) -> list[Agreement]:
-    """Agreement on the mask of each pair of annotator and reviewer."""
+def present_reviews(db: Database, face_ids: Sequence[int]) -> list[Review]:
+    """What others say of the labels that count now: the last word of each, oldest first."""
     sql = (
-        "SELECT first.name AS annotator, second.name AS reviewer, e.mask_label AS a,"
-        " r.mask_label AS b, count(*) AS n FROM reviews r"
-        " JOIN annotation_events e ON e.id = r.event_id"
-        " JOIN annotation_actions act ON act.id = e.action_id"
-        " JOIN annotators first ON first.id = act.annotator_id"
-        " JOIN annotators second ON second.id = r.reviewer_id"
-        " WHERE e.mask_label IS NOT NULL AND r.mask_label IS NOT NULL AND r.blind >= ?"
-        " GROUP BY 1, 2, 3, 4"
+        f"{_REVIEWS} JOIN present_reviews now ON now.id = r.id"
+        f" WHERE e.face_id IN ({placeholders(len(face_ids))}) ORDER BY r.id"
     )
-    pairs: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
-    for row in select(db, sql, [int(blind_only)]):
-        counts = pairs.setdefault((row["annotator"], row["reviewer"]), {})
-        counts[row["a"], row["b"]] = row["n"]
-    return [Agreement(*names, counts) for names, counts in pairs.items()]
+    return [_review(row) for row in select(db, sql, list(face_ids))]
+
+
+def _insert(
+    db: Database, event: Annotation, opinion: Label, reviewer: str, client_op_id: str, blind: bool
+) -> None:
+    pose = opinion.pose
+    db.execute(
+        "INSERT INTO reviews (client_op_id, event_id, reviewer_id, verdict, blind, mask_label,"
+        " rejected, yaw_deg, pitch_deg, roll_deg, note, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            client_op_id,
+            event.event_id,
+            annotator_id(db, reviewer),
+            verdict_on(event.label, opinion),
+            int(blind),
+            str(opinion.mask) if opinion.mask else None,
+            int(opinion.rejected),
+            pose.yaw_deg if pose else None,
+            pose.pitch_deg if pose else None,
+            pose.roll_deg if pose else None,
+            opinion.note,
+            now(),
+        ],
+    )
+
+
+def _find(db: Database, client_op_id: str) -> Review | None:
+    row = select_one(db, f"{_REVIEWS} WHERE client_op_id = ?", [client_op_id])
+    return _review(row) if row else None
+
+
+def _same(known: Review, face_id: int, reviewer: str, opinion: Label) -> Review:
+    """The review of a retried gesture; refuses another one under its id."""
+    if (known.face_id, known.reviewer, known.opinion) != (face_id, reviewer, opinion):
+        raise OperationIdReused(
+            "this operation id already stands for another opinion: choose a new one for each"
+        )
+    return known
 
 
 def _review(row: sqlite3.Row) -> Review:
     return Review(
         id=row["id"],
+        face_id=row["face_id"],
         event_id=row["event_id"],
         reviewer=row["reviewer"],
         verdict=row["verdict"],
         blind=bool(row["blind"]),
-        mask=MaskLabel(row["mask_label"]) if row["mask_label"] else None,
-        pose=pose_of_row(row),
-        note=row["note"],
+        opinion=label_of_row(row),
         created_at=row["created_at"],
     )

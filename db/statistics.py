@@ -125,14 +125,17 @@ def agreement_with_teacher(db: Database, teacher: str) -> dict[LabelPair, int]:
     return _pairs(db, "s.predicted_label", "p.mask_label", sql, (teacher,))
 
 
-def calibration(db: Database, *, bins: int = 15) -> list[ConfidenceBin]:
+def calibration(
+    db: Database, *, bins: int = 15, filter: FaceFilter | None = None
+) -> list[ConfidenceBin]:
     """Confidence against truth on labelled faces, in bins of equal width; empty bins left out."""
+    condition = where(filter or FaceFilter())
     rows = db.execute(
-        "SELECT min(cast(confidence * :bins AS INTEGER), :bins - 1) AS bin, count(*),"
-        " sum(mask_label = predicted_label), avg(confidence) FROM face_states"
-        " WHERE is_labelled = 1 AND mask_label IS NOT NULL AND confidence IS NOT NULL"
-        " GROUP BY bin ORDER BY bin",
-        {"bins": bins},
+        f"SELECT min(cast(s.confidence * {bins:d} AS INTEGER), {bins - 1:d}) AS bin, count(*),"
+        " sum(s.mask_label = s.predicted_label), avg(s.confidence) FROM face_states s"
+        " WHERE s.is_labelled = 1 AND s.mask_label IS NOT NULL AND s.confidence IS NOT NULL"
+        f" AND {condition.sql} GROUP BY bin ORDER BY bin",
+        condition.values,
     )
     return [
         ConfidenceBin(low=b / bins, high=(b + 1) / bins, n=n, correct=right, mean_confidence=mean)

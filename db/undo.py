@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from db.annotators import annotator_id
 from db.database import placeholders, select, select_one, write_transaction
-from db.errors import NothingToUndo
+from db.errors import NothingToUndo, NotTheLast
 from db.events import (
     Annotation,
     Conflict,
@@ -20,23 +20,28 @@ from db.events import (
     last_events,
     write_action,
 )
-from db.labels import Label
+from db.labels import Label, describe
 
 
-def undo(db: Database, *, annotator: str, client_op_id: str) -> list[Annotation]:
+def undo(
+    db: Database, *, annotator: str, client_op_id: str, gesture: str | None = None
+) -> list[Annotation]:
     """Take back the annotator's last gesture; returns the new events, one for each face.
 
     Where somebody else has changed one of its faces since, nothing happens and StaleVersion says
-    what is there now.
+    what is there now. ``gesture`` is the operation id that the caller expects to be the last:
+    NotTheLast where it is another one, made in another window.
     """
     with write_transaction(db):
-        return _step(db, "undo", annotator, client_op_id)
+        return _step(db, "undo", annotator, client_op_id, gesture)
 
 
-def redo(db: Database, *, annotator: str, client_op_id: str) -> list[Annotation]:
+def redo(
+    db: Database, *, annotator: str, client_op_id: str, gesture: str | None = None
+) -> list[Annotation]:
     """Do the gesture again that was undone last, unless a new one came since."""
     with write_transaction(db):
-        return _step(db, "redo", annotator, client_op_id)
+        return _step(db, "redo", annotator, client_op_id, gesture)
 
 
 def next_undo(db: Database, annotator: str) -> list[Annotation]:
@@ -51,8 +56,19 @@ def next_redo(db: Database, annotator: str) -> list[Annotation]:
     return events_of_action(db, target_id) if target_id else []
 
 
+def label_before(db: Database, event: Annotation) -> Label:
+    """What the face was before an event."""
+    if event.version == 1:
+        return Label()
+    return event_of_version(db, event.face_id, event.version - 1).label
+
+
 def _step(
-    db: Database, kind: Literal["undo", "redo"], annotator: str, client_op_id: str
+    db: Database,
+    kind: Literal["undo", "redo"],
+    annotator: str,
+    client_op_id: str,
+    gesture: str | None,
 ) -> list[Annotation]:
     done = find_action(db, client_op_id, annotator, kind)
     if done:
@@ -61,11 +77,14 @@ def _step(
     if target_id is None:
         raise NothingToUndo(f"nothing of {annotator} is left to {kind}")
     target = events_of_action(db, target_id)
+    if gesture not in (None, target[0].client_op_id):
+        last = ", ".join(f"face {event.face_id}: {describe(event.label)}" for event in target[:3])
+        raise NotTheLast(f"the last gesture to {kind} is another one now ({last})")
     current = last_events(db, [event.face_id for event in target])
     who = annotator_id(db, annotator)
     _refuse_others(db, who, target, current)
     labels = {
-        event.face_id: event.label if kind == "redo" else _label_before(db, event)
+        event.face_id: event.label if kind == "redo" else label_before(db, event)
         for event in target
     }
     action_id = write_action(db, who, kind, client_op_id, labels, current, target_id)
@@ -91,12 +110,6 @@ def _refuse_others(
     ]
     if conflicts:
         raise StaleVersion(conflicts)
-
-
-def _label_before(db: Database, event: Annotation) -> Label:
-    if event.version == 1:
-        return Label()
-    return event_of_version(db, event.face_id, event.version - 1).label
 
 
 def _undoable(db: Database, annotator: str) -> int | None:
