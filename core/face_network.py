@@ -58,9 +58,16 @@ class FaceNetwork(nn.Module):
 
     def forward(self, crops: Tensor) -> FaceLogits:
         """``FaceLogits`` of uint8 RGB crops (B, S, S, 3), S = ``card.input_px``."""
+        return self.network(self._images(crops))
+
+    def features(self, crops: Tensor) -> Tensor:
+        """What a student knows of a crop before it decides: (B, 512). Teachers have no such."""
+        return self.network.forward_features(self._images(crops))  # type: ignore[operator]
+
+    def _images(self, crops: Tensor) -> Tensor:
         _check(crops)
         images = _normalize(crops, self.card, self.mean, self.scale)
-        return self.network(images.contiguous(memory_format=self.memory_format))
+        return images.contiguous(memory_format=self.memory_format)
 
     def use_memory_format(self, memory_format: torch.memory_format) -> None:
         """Compute in this layout; channels-last, the initial one, is the faster on most devices."""

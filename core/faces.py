@@ -69,6 +69,11 @@ class FaceBox:
         x, y = self.center_px
         return FaceBox(x - side / 2, y - side / 2, side, side, self.score)
 
+    def fills(self, width_px: int, height_px: int) -> bool:
+        """Whether this box is a whole picture of that size, as of a crop in unknown geometry."""
+        box = (self.left_px, self.top_px, self.width_px, self.height_px)
+        return box == (0, 0, width_px, height_px)
+
     def intersection_over_union(self, other: FaceBox) -> float:
         """Overlap in [0, 1]; 1 for equal boxes."""
         width = min(self.right_px, other.right_px) - max(self.left_px, other.left_px)

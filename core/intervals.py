@@ -127,8 +127,7 @@ def compare_confusions(
 ) -> PairedDifference:
     """Paired bootstrap of a confusion figure (MCC, F1…) of two models.
 
-    ``true``, ``first`` and ``second`` are class indices (n,). Source as in ``mean_interval``;
-    the resampled cells are (true, first, second) triples, so both models see the same draws.
+    ``true``, ``first`` and ``second`` are class indices (n,).
     """
     if not len(true) == len(first) == len(second) > 0:
         raise ValueError(
@@ -136,6 +135,17 @@ def compare_confusions(
         )
     joint = np.zeros((classes, classes, classes), np.int64)
     np.add.at(joint, (true, first, second), 1)
+    return compare_counts(statistic, joint)
+
+
+def compare_counts(statistic: ConfusionStatistic, joint: np.ndarray) -> PairedDifference:
+    """As ``compare_confusions``, from how often each (true, first, second) occurs: (K, K, K).
+
+    Source as in ``mean_interval``; the resampled cells are triples, so both models see the same
+    draws.
+    """
+    if not joint.sum():
+        raise ValueError("expected counts of faces, got none")
 
     def figures(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return statistic(counts.sum(axis=-1)), statistic(counts.sum(axis=-2))
@@ -143,9 +153,21 @@ def compare_confusions(
     of_first, of_second = figures(joint)
     drawn_first, drawn_second = figures(_resampled_counts(joint))
     return PairedDifference(
-        n=len(true),
+        n=int(joint.sum()),
         first=float(of_first),
         second=float(of_second),
         difference=float(of_second - of_first),
         difference_ci95=_percentile_interval(drawn_second - drawn_first),
     )
+
+
+def interval_of_sums(n: int, mean: float, sum_of_squares: float) -> Interval | None:
+    """Normal interval of a mean, from what a database can add up; None below 30 values.
+
+    From there on the mean is near enough to normally distributed, and bootstrap intervals agree.
+    """
+    if n < 30:
+        return None
+    variance = max(0.0, sum_of_squares / n - mean**2) * n / (n - 1)
+    half = _Z_95 * math.sqrt(variance / n)
+    return mean - half, mean + half

@@ -6,19 +6,16 @@ and are always written out too. The nose axis is the arrow; the front of the cub
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import product
 from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from core.faces import FaceBox, FacePrediction, HeadPose, MaskLabel
 from core.head_pose import axes_in_image
-
-Color = tuple[int, int, int]
+from core.overlay_labels import Color, Label, draw_labels
 
 MASK_COLORS_RGB: dict[MaskLabel, Color] = {
     MaskLabel.UNMASKED: (213, 94, 0),  # vermilion
@@ -30,8 +27,6 @@ NEUTRAL_COLOR_RGB: Color = (221, 221, 221)
 #: The head's x (to its left), y (up) and z (nose) axes.
 AXIS_COLORS_RGB: tuple[Color, Color, Color] = ((204, 121, 167), (0, 158, 115), (0, 114, 178))
 
-_TEXT_RGB: Color = (0, 0, 0)  # on every colour above at a contrast of at least 4.5
-_MIN_FONT_PX, _MAX_FONT_PX = 9, 64
 _CUBE_CORNERS = np.array(list(product((-1, 1), repeat=3)))  # (8, 3) head frame
 _CUBE_EDGES = [
     (a, b)
@@ -53,16 +48,21 @@ def draw_faces(
     """
     if style not in ("axes", "cube"):
         raise ValueError(f"style must be 'axes' or 'cube', got {style!r}")
-    canvas = np.ascontiguousarray(image_rgb).copy()
+    canvas = np.array(image_rgb, order="C")  # a copy
     height, width = canvas.shape[:2]
-    for face in faces:
-        box = _within_reach(face.box, width, height)
+    boxes = [_within_reach(face.box, width, height) for face in faces]
+    for face, box in zip(faces, boxes, strict=True):
         line_px = max(1, round(min(height, width, 6 * max(box.width_px, box.height_px)) / 250))
         _draw_box(canvas, box, face_color(face), line_px)
         if face.pose is not None:
             draw_pose = _draw_cube if style == "cube" else _draw_axes
             draw_pose(canvas, box, face.pose, line_px)
-    return _draw_labels(canvas, faces)
+    labels = [
+        Label(box, _label_texts(face), face_color(face))
+        for face, box in zip(faces, boxes, strict=True)
+    ]
+    draw_labels(canvas, labels)  # last, so that no line runs through a letter
+    return canvas
 
 
 def face_color(face: FacePrediction) -> Color:
@@ -70,17 +70,17 @@ def face_color(face: FacePrediction) -> Color:
     return NEUTRAL_COLOR_RGB if face.mask is None else MASK_COLORS_RGB[face.mask.label]
 
 
-def _label_texts(face: FacePrediction) -> list[str]:
+def _label_texts(face: FacePrediction) -> list[tuple[str, ...]]:
     """What can be written beside a face: mask, probability and angles, or the first line alone."""
     lines = []
     if face.mask is not None:
         lines.append(f"{face.mask.label.value} {face.mask.confidence:.0%}")
     if face.pose is not None:
         pose = face.pose
-        lines.append(f"yaw {pose.yaw_deg:+.0f}°")
-        lines.append(f"pitch {pose.pitch_deg:+.0f}°")
-        lines.append(f"roll {pose.roll_deg:+.0f}°")
-    return ["\n".join(lines), lines[0]] if lines else []
+        lines.append(f"yaw {round(pose.yaw_deg):+d}°")
+        lines.append(f"pitch {round(pose.pitch_deg):+d}°")
+        lines.append(f"roll {round(pose.roll_deg):+d}°")
+    return [tuple(lines), tuple(lines[:1])] if lines else []
 
 
 def _draw_box(canvas: np.ndarray, box: FaceBox, color: Color, line_px: int) -> None:
@@ -119,75 +119,6 @@ def _draw_cube(canvas: np.ndarray, box: FaceBox, pose: HeadPose, line_px: int) -
 
 def _is_front(edge: tuple[int, int]) -> bool:
     return all(_CUBE_CORNERS[corner][2] > 0 for corner in edge)
-
-
-def _draw_labels(canvas: np.ndarray, faces: Sequence[FacePrediction]) -> np.ndarray:
-    """Writes all labels at once, last, so that no line runs through a letter."""
-    width, height = canvas.shape[1], canvas.shape[0]
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
-    taken = [_within_reach(face.box, width, height) for face in faces]
-    for face, box in zip(faces, tuple(taken), strict=True):
-        font_px = min(min(width, height) / 30, max(box.width_px, box.height_px) / 5)
-        font = ImageFont.load_default(min(max(font_px, _MIN_FONT_PX), _MAX_FONT_PX))
-        pad = max(2, round(font_px / 4))
-        place = None
-        for text in _label_texts(face):  # the long one, else the short one
-            ink = draw.multiline_textbbox((0, 0), text, font)
-            label_size = math.ceil(ink[2] - ink[0]) + 2 * pad, math.ceil(ink[3] - ink[1]) + 2 * pad
-            place = _label_place(box, label_size, (width, height), taken)
-            if place is not None and _hidden_px2(place, taken) <= 0.2 * box.area_px2:
-                break
-        if place is None:
-            continue
-        taken.append(place)
-        draw.rectangle(
-            (place.left_px, place.top_px, place.right_px - 1, place.bottom_px - 1),
-            fill=face_color(face),
-        )
-        origin = place.left_px + pad - ink[0], place.top_px + pad - ink[1]
-        draw.multiline_text(origin, text, _TEXT_RGB, font)
-    return np.array(picture)
-
-
-def _label_place(
-    box: FaceBox,
-    label_size: tuple[int, int],
-    picture_size: tuple[int, int],
-    taken: Sequence[FaceBox],
-) -> FaceBox | None:
-    """Where around or in the box a label hides least; None if the picture is too small for it."""
-    width, height = label_size
-    if width > picture_size[0] or height > picture_size[1]:
-        return None
-    corners = (
-        (box.right_px, box.top_px),
-        (box.left_px - width, box.top_px),
-        (box.left_px, box.top_px - height),
-        (box.left_px, box.bottom_px),
-        (box.left_px, box.top_px),
-    )
-    places = [
-        FaceBox(
-            min(max(round(left), 0), picture_size[0] - width),
-            min(max(round(top), 0), picture_size[1] - height),
-            width,
-            height,
-        )
-        for left, top in corners
-    ]
-    return min(places, key=lambda place: _hidden_px2(place, taken))
-
-
-def _hidden_px2(place: FaceBox, taken: Sequence[FaceBox]) -> float:
-    """How much of faces and earlier labels a label at ``place`` would cover."""
-    return sum(_shared_px2(place, other) for other in taken)
-
-
-def _shared_px2(first: FaceBox, second: FaceBox) -> float:
-    width = min(first.right_px, second.right_px) - max(first.left_px, second.left_px)
-    height = min(first.bottom_px, second.bottom_px) - max(first.top_px, second.top_px)
-    return max(width, 0.0) * max(height, 0.0)
 
 
 def _within_reach(box: FaceBox, width: int, height: int) -> FaceBox:

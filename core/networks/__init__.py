@@ -11,7 +11,7 @@ from core.networks.student import MHPNet, parameter_count
 from core.networks.teachers import (
     Teacher,
     botnet101_backbone,
-    load_imagenet_lite0,
+    load_imagenet_lite,
     timm_backbone,
 )
 
@@ -41,14 +41,17 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "resnet152-mask": lambda: _mask("resnet152"),
     # compact teachers
     "lite0-pose": lambda: _pose("tf_efficientnet_lite0"),
+    "lite1-pose": lambda: _pose("tf_efficientnet_lite1"),
+    "lite2-pose": lambda: _pose("tf_efficientnet_lite2"),
     "resnet18-pose": lambda: _pose("resnet18"),
     "regnetx004-pose": lambda: _pose("regnetx_004"),
     "lite0-mask": lambda: _mask("tf_efficientnet_lite0"),
+    "lite1-mask": lambda: _mask("tf_efficientnet_lite1"),
 }
 
 
 def create_network(name: str, *, imagenet: bool = False) -> nn.Module:
-    """The network ``name`` with fresh weights; ``imagenet`` starts an EfficientNet-Lite0 trained.
+    """The network ``name`` with fresh weights; ``imagenet`` starts an EfficientNet-Lite trained.
 
     Raises ValueError for an unknown name, or where no ImageNet weights are to be had.
     """
@@ -56,7 +59,8 @@ def create_network(name: str, *, imagenet: bool = False) -> nn.Module:
         raise ValueError(f"unknown network {name!r}; known: {', '.join(NETWORKS)}")
     network = NETWORKS[name]()
     if imagenet:
-        if not name.startswith("lite0"):
-            raise ValueError(f"no ImageNet weights for {name!r}: only lite0 networks have them")
-        load_imagenet_lite0(network.backbone)  # type: ignore[arg-type]
+        size = name.split("-")[0]
+        if not size.startswith("lite"):
+            raise ValueError(f"no ImageNet weights for {name!r}: only lite networks have them")
+        load_imagenet_lite(network.backbone, size)  # type: ignore[arg-type]
     return network

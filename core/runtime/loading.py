@@ -7,7 +7,7 @@ from pathlib import Path
 from core.answer_network import build_answer_network
 from core.checkpoint import CheckpointError, load_checkpoint
 from core.runtime.cuda_graphs import CudaGraphRuntime
-from core.runtime.fastest import fastest
+from core.runtime.fastest import load_fastest
 from core.runtime.onnx_runtime import exported_path, load_exported, load_onnx
 from core.runtime.prediction import Runtime
 from core.runtime.torch_runtime import TorchRuntime
@@ -21,6 +21,11 @@ def load_runtime(path: Path, runtime: str = "torch", device: str = "cpu") -> Run
 
     ``onnx`` and ``onnx-int8`` read the file that ``launch.py export`` wrote beside the checkpoint.
     An ONNX file given itself always runs on ONNX Runtime.
+
+    ``auto`` blocks: it loads whatever is available for this checkpoint and measures it, which takes
+    a second or two the first time on a machine; then the choice is remembered, and it takes as long
+    as loading that one runtime. An export that is damaged or of other weights is left out, never an
+    error. What was chosen is the ``name`` of the runtime.
     """
     if runtime not in RUNTIMES:
         raise CheckpointError(f"unknown runtime {runtime!r}; give one of {', '.join(RUNTIMES)}")
@@ -29,7 +34,8 @@ def load_runtime(path: Path, runtime: str = "torch", device: str = "cpu") -> Run
     if runtime.startswith("onnx") and device != "cpu":
         raise CheckpointError(f"runtime {runtime!r} computes on the CPU; use --device cpu or auto")
     if runtime == "auto":
-        runtime = fastest_runtime(path, device)
+        names = available_runtimes(path, device)
+        return load_fastest(path, device, names, lambda name: load_runtime(path, name, device))
     if runtime in ("onnx", "onnx-int8"):
         return load_exported(path, "fp32" if runtime == "onnx" else "int8")
     checkpoint = load_checkpoint(path)
@@ -37,12 +43,6 @@ def load_runtime(path: Path, runtime: str = "torch", device: str = "cpu") -> Run
     if runtime == "cuda-graphs":
         return CudaGraphRuntime(network, checkpoint.model_id, device)
     return TorchRuntime(network, checkpoint.model_id, device)
-
-
-def fastest_runtime(path: Path, device: str = "cpu") -> str:
-    """The name of the runtime that answers a crop of this checkpoint soonest on this machine."""
-    names = available_runtimes(path, device)
-    return fastest(path, device, names, lambda name: load_runtime(path, name, device))
 
 
 def available_runtimes(path: Path, device: str) -> list[str]:

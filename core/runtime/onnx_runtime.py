@@ -36,9 +36,8 @@ class OnnxRuntime:
         self.card = header.card
         self.precision = header.precision
         self.source_sha256 = header.source_sha256
-        # The id of the weights it was exported from; 8-bit answers differ and say so.
-        exact = f"{self.card.network}-{self.source_sha256[:8]}"
-        self.model_id = exact if self.precision == "fp32" else f"{exact}-{self.precision}"
+        self.name = "onnx" if self.precision == "fp32" else f"onnx-{self.precision}"
+        self.model_id = f"{self.card.network}-{self.source_sha256[:8]}"  # of the weights
         self._session = _open_session(data, source, threads)
         _check_interface(self._session, self.card, source)
         self._outputs = [output.name for output in self._session.get_outputs()]

@@ -41,8 +41,13 @@ class BatchPrediction(NamedTuple):
 
 
 class Runtime(Protocol):
-    """One loaded model, ready to answer."""
+    """One loaded model, ready to answer.
 
+    ``model_id`` names the weights, whatever computes with them; ``name`` says what does, as in
+    ``core.runtime.RUNTIMES``.
+    """
+
+    name: str
     model_id: str
     card: ModelCard
 

@@ -12,6 +12,8 @@ from core.runtime.prediction import BatchPrediction
 class TorchRuntime:
     """PyTorch on the CPU or a CUDA device."""
 
+    name = "torch"
+
     def __init__(self, network: AnswerNetwork, model_id: str, device: str = "cpu") -> None:
         self.network = network.to(device).eval()
         self.device = device
