@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +17,11 @@ from core.crop import REFERENCE_FACTOR
 from core.datasets import FaceSample, Reading
 from core.datasets.sample import ReadingBuilder
 from core.detector import landmark_box
-from core.faces import FaceBox
 from db.database import connect
 from db.export_rows import ExportedFace, exported_faces
 from db.home import Home
 from db.migrations import open_home
+from db.records import FaceRecord
 from trainer.face_pool import FacePool
 from trainer.soft_labels import SoftLabelTable
 
@@ -68,14 +69,11 @@ def _add(builder: ReadingBuilder, home: Home, face: ExportedFace) -> None:
     elif label.mask is None and label.pose is None:
         builder.skip(name, "no mask or pose label")
     else:
-        box = record.box or FaceBox(0, 0, record.width_px or 1, record.height_px or 1)
         builder.add(
             FaceSample(
                 image_path=home.root / face.image_path,
                 name=name,
-                box=box,
-                crop_square=landmark_box(box).square(REFERENCE_FACTOR),
-                crop_factor=REFERENCE_FACTOR,
+                **_geometry(record),
                 mask=label.mask,
                 pose=label.pose,
                 source=ANNOTATIONS,
@@ -83,6 +81,18 @@ def _add(builder: ReadingBuilder, home: Home, face: ExportedFace) -> None:
                 attributes={"face_id": str(face.face_id), "data_set": record.source or ""},
             )
         )
+
+
+def _geometry(record: FaceRecord) -> dict[str, Any]:
+    """Where the face is cut out. One that fills its picture is a crop and is used as it is."""
+    box = record.box
+    if box is None or box.fills(record.width_px or 0, record.height_px or 0):
+        return {}
+    return {
+        "box": box,
+        "crop_square": landmark_box(box).square(REFERENCE_FACTOR),
+        "crop_factor": REFERENCE_FACTOR,
+    }
 
 
 def overrule(soft: SoftLabelTable, pool: FacePool) -> SoftLabelTable:

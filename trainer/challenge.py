@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.checkpoint import Checkpoint, load_checkpoint
-from core.datasets import FaceSample, load_crop
-from core.faces import MASK_CLASSES
-from core.images import encode_png
+from core.datasets import FaceSample
 from core.predictor import load_predictor
 from db.database import connect, write_transaction
 from db.errors import StudioError
@@ -31,8 +28,9 @@ from db.models import (
     set_challenger,
 )
 from db.runs import Run, get_run
-from trainer.comparison import answer_both, changed_share, compare, mask_class
-from trainer.face_results import FaceResult
+from trainer.calibration import quantise_beside
+from trainer.changed_faces import Answered, show_changes
+from trainer.comparison import answer_both, changed_share, compare
 from trainer.jobs.lifeline import watch_lifeline
 from trainer.jobs.run_files import RunFiles, write_whole
 from trainer.label_snapshot import read_snapshot
@@ -40,8 +38,6 @@ from trainer.promotion import HELD_OUT, Decision, decide
 from trainer.redistill import RetrainingConfig, config_of, guarded, serving_model, torch_device
 from trainer.train import read_faces
 
-#: Faces shown of those that got better, and of those that got worse.
-SHOWN = 12
 BY_RUN = "run {}"
 
 logger = logging.getLogger(__name__)
@@ -71,9 +67,6 @@ def conclude(home: Home, run: Run) -> None:
     }
     write_whole(files.comparison, json.dumps(report, indent=1).encode())
     register(home, run, files, champion, report, decision)
-
-
-Answered = Mapping[str, tuple[list[FaceResult], list[FaceResult]]]
 
 
 def measure(home: Home, run: Run, champion: Model | None, files: RunFiles) -> Answered:
@@ -109,6 +102,8 @@ def register(
     """The model into the registry and its alias set; all or nothing."""
     checkpoint = load_checkpoint(files.model)
     path = _keep(home, files.model, checkpoint)
+    if decision.verdict != "rejected":
+        quantise_beside(home.root / path, [files.root, *map(Path, config_of(run).replay)])
     by, reason = BY_RUN.format(run.id), "; ".join(decision.reasons)
     with connect(home) as db, write_transaction(db):
         if model_in_use(db, "champion") != champion:
@@ -128,40 +123,6 @@ def register(
             promote(db, checkpoint.model_id, reason=reason, changed_by=by)
         elif decision.verdict == "person":
             set_challenger(db, checkpoint.model_id, reason=reason, changed_by=by)
-
-
-def show_changes(results: Answered, folder: Path) -> dict[str, list[dict[str, str]]]:
-    """Crops of faces whose mask class became right (``better``) or wrong (``worse``)."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shown: dict[str, list[dict[str, str]]] = {"better": [], "worse": []}
-    for first, second in results.values():
-        for before, after in zip(first, second, strict=True):
-            change = _change(before, after)
-            if change is None or len(shown[change]) >= SHOWN:
-                continue
-            file = f"{change}-{len(shown[change])}.png"
-            write_whole(folder / file, encode_png(load_crop(before.sample, 112)))
-            shown[change].append(
-                {
-                    "file": file,
-                    "name": before.sample.name,
-                    "label": str(before.sample.mask),
-                    "before": str(MASK_CLASSES[mask_class(before)]),
-                    "after": str(MASK_CLASSES[mask_class(after)]),
-                }
-            )
-    return shown
-
-
-def _change(before: FaceResult, after: FaceResult) -> str | None:
-    label = before.sample.mask
-    if label is None or before.mask_probabilities is None or after.mask_probabilities is None:
-        return None
-    true = MASK_CLASSES.index(label)
-    was_right, is_right = mask_class(before) == true, mask_class(after) == true
-    if was_right == is_right:
-        return None
-    return "better" if is_right else "worse"
 
 
 def _keep(home: Home, model: Path, checkpoint: Checkpoint) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from core.datasets import DATASET_KINDS, FaceSample, read_dataset
 from core.datasets.image_folder import SPLIT_FOLDERS
 from core.datasets.mask_labels import find_mask_label
+from core.detector import face_box_around
 from core.faces import FaceBox
-from core.images import IMAGE_SUFFIXES, MAX_FILE_BYTES, ImageError, decode_image
+from core.images import IMAGE_SUFFIXES, MAX_FILE_BYTES, ImageError, decode_image, read_image
 from db.formats import class_folders, coco, csv_file, jsonl_file, voc
 from db.home import Home
 from db.image_files import store_file
@@ -58,6 +59,12 @@ def import_path(
         read_picture=_PictureReader(home, root, detect, detector),
         progress=progress,
     )
+
+
+def count_entries(path: Path, *, format: str | None = None, split: str | None = None) -> int:
+    """How many entries ``import_path`` will go through, for showing how far it is."""
+    path = path.expanduser().resolve()
+    return sum(1 for _ in _entries(path, format or find_format(path), split))
 
 
 def find_format(path: Path) -> str:
@@ -148,13 +155,32 @@ def _record(sample: FaceSample, root: Path) -> FaceRecord:
     return FaceRecord(
         file=sample.image_path.relative_to(root).as_posix(),
         name=sample.image_path.name,
-        box=sample.box,
+        box=_box(sample),
         label=Label(mask=sample.mask, pose=sample.pose),
         source=sample.source,
         # What a set calls its evaluation split is a test split here.
         split={"eval": "test"}.get(sample.split or "", sample.split),
         origin=sample.group,
+        lower_face_occluded=sample.lower_face_occluded,
     )
+
+
+def _box(sample: FaceSample) -> FaceBox | None:
+    """Where the face is; None: it fills the picture, in an unknown geometry.
+
+    Crops cut around landmarks get the box that the detector would draw, so that the app cuts the
+    same crop out of them again.
+    """
+    if sample.box or sample.crop_factor is None:
+        return sample.box
+    square = sample.crop_square
+    if square is None:
+        try:
+            height_px, width_px = read_image(sample.image_path).shape[:2]
+        except (ImageError, OSError):
+            return None  # the import reports it when it opens the picture
+        square = FaceBox(0, 0, width_px, height_px)
+    return face_box_around(square.square(1 / sample.crop_factor))
 
 
 class _PictureReader:

@@ -19,10 +19,12 @@ from trainer.face_results import (
     FaceResult,
     MaskColumns,
     PoseColumns,
+    Watch,
     angles_deg,
     mask_columns,
     pose_columns,
     predict_faces,
+    unwatched,
 )
 
 
@@ -102,14 +104,16 @@ def evaluate(
     *,
     mask_overlay: bool = False,
     crop_jitter: bool = False,
+    watch: Watch = unwatched,
 ) -> Evaluation:
     """Figures of ``predictor`` on every usable face of ``reading``, a data set of form ``kind``.
 
     Faces turned beyond 99° in any angle are left out, as published results are. ``mask_overlay``
     and ``crop_jitter`` measure the pose again with masks drawn on, and on crops off by 10 %.
+    ``watch`` follows the faces, which are then looked at up to three times.
     """
     samples, beyond = _within_range(reading.samples)
-    results, unreadable = predict_faces(predictor, samples)
+    results, unreadable = predict_faces(predictor, samples, watch=watch)
     excluded = (*reading.skipped, *beyond, *unreadable)
     pose, mask = pose_columns(results), mask_columns(results)
     if pose is None and mask is None:
@@ -122,8 +126,12 @@ def evaluate(
         pose=_pose_metrics(pose) if pose else None,
         mask=_mask_metrics(mask) if mask else None,
         by_source=_by_source(mask) if mask else {},
-        mask_overlay=_disturbed(predictor, pose, masked_view) if pose and mask_overlay else None,
-        crop_jitter=_disturbed(predictor, pose, jittered_view) if pose and crop_jitter else None,
+        mask_overlay=_disturbed(predictor, pose, masked_view, watch)
+        if pose and mask_overlay
+        else None,
+        crop_jitter=_disturbed(predictor, pose, jittered_view, watch)
+        if pose and crop_jitter
+        else None,
     )
 
 
@@ -169,9 +177,11 @@ def _by_source(mask: MaskColumns) -> dict[str, SourceMetrics]:
     return metrics
 
 
-def _disturbed(predictor: Predictor, plain: PoseColumns, view: CropView) -> DisturbedPose | None:
+def _disturbed(
+    predictor: Predictor, plain: PoseColumns, view: CropView, watch: Watch
+) -> DisturbedPose | None:
     """The pose measured again on the faces of ``plain``, seen through ``view``."""
-    results, _ = predict_faces(predictor, plain.samples, view)
+    results, _ = predict_faces(predictor, plain.samples, view, watch)
     disturbed = pose_columns(results)
     if disturbed is None:
         return None

@@ -21,6 +21,9 @@ from trainer.crop_views import CropView, UndrawableError, plain_view, true_rotat
 BATCH_SIZE = 64
 DECODE_THREADS = 2
 
+#: Gets the number of faces that were done since it was last called.
+Watch = Callable[[int], None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaceResult:
@@ -107,10 +110,20 @@ def angles_deg(pose: HeadPose) -> np.ndarray:
     return np.array([pose.yaw_deg, pose.pitch_deg, pose.roll_deg])
 
 
+def unwatched(faces: int) -> None:
+    """Nobody wants to know how far the work is."""
+
+
 def predict_faces(
-    predictor: Predictor, samples: Sequence[FaceSample], view: CropView = plain_view
+    predictor: Predictor,
+    samples: Sequence[FaceSample],
+    view: CropView = plain_view,
+    watch: Watch = unwatched,
 ) -> tuple[list[FaceResult], list[Skipped]]:
-    """The model's answer to each sample, in their order, and the samples that cannot be shown."""
+    """The model's answer to each sample, in their order, and the samples that cannot be shown.
+
+    ``watch`` is told after each batch how many more faces are done.
+    """
 
     def load(sample: FaceSample) -> np.ndarray | Skipped:
         try:
@@ -135,6 +148,7 @@ def predict_faces(
             ]
             results += _predict_batch(predictor, shown)
             progress.update(len(batch))
+            watch(len(batch))
     return results, skipped
 
 

@@ -47,14 +47,12 @@ def read_snapshot(folder: Path, split: str | None) -> Reading:
 
 
 def _row(sample: FaceSample, home: Path, split: str) -> dict[str, Any]:
-    if sample.box is None or sample.crop_square is None:
-        raise ValueError(f"{sample.name}: a face of the database has a box and a square")
     return {
         "name": sample.name,
         "split": split,
         "path": str(sample.image_path.relative_to(home)),
-        "box": _numbers(sample.box),
-        "square": _numbers(sample.crop_square),
+        "box": sample.box and _numbers(sample.box),
+        "square": sample.crop_square and _numbers(sample.crop_square),
         "factor": sample.crop_factor,
         "mask": sample.mask,
         "pose": sample.pose and asdict(sample.pose),
@@ -69,8 +67,8 @@ def _sample(row: dict[str, Any], home: Path) -> FaceSample:
         name=row["name"],
         split=row["split"],
         image_path=home / row["path"],
-        box=FaceBox(*row["box"]),
-        crop_square=FaceBox(*row["square"]),
+        box=FaceBox(*row["box"]) if row["box"] else None,
+        crop_square=FaceBox(*row["square"]) if row["square"] else None,
         crop_factor=row["factor"],
         mask=MaskLabel(row["mask"]) if row["mask"] else None,
         pose=HeadPose(**row["pose"]) if row["pose"] else None,

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import math
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -89,6 +90,8 @@ class Trainer:
         self.forward: nn.Module = self.network
         if self.source.world > 1:
             self.forward = nn.parallel.DistributedDataParallel(self.network)
+        if self.recipe.compiled:
+            self.forward = compiled(self.forward, self.device)
 
     @property
     def result(self) -> nn.Module:
@@ -120,7 +123,7 @@ class Trainer:
             waited += time.monotonic() - asked
             if self.step == 0 and self.is_first_rank:
                 self.folder.save_batch_picture(batch.crops.numpy())
-            terms = self._train_step(batch.to(self.device))
+            terms = self.train_step(batch.to(self.device))
             self.step += 1
             now = time.monotonic()
             if self.is_first_rank and self.step % LOG_EVERY_STEPS == 0:
@@ -143,7 +146,7 @@ class Trainer:
                 self._save()
             raise TrainingStopped(f"stopped at step {self.step}, its state saved")
 
-    def _train_step(self, batch: Batch) -> dict[str, Tensor]:
+    def train_step(self, batch: Batch) -> dict[str, Tensor]:
         rate = learning_rate(self.step, self.recipe, self.source.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -214,13 +217,27 @@ class Trainer:
         logger.info("resuming at step %d", self.step)
 
 
+def compiled(network: nn.Module, device: torch.device) -> nn.Module:
+    """``network`` by torch.compile; as it is, with a warning, where there is no C++ compiler."""
+    if device.type == "cpu" and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        logger.warning("no C++ compiler found: training is not compiled, and slower")
+        return network
+    return torch.compile(network)  # type: ignore[return-value]
+
+
 @contextlib.contextmanager
 def process_group(device: torch.device) -> Any:
-    """(rank, world) of this process; joins the group that ``torchrun`` describes, if any."""
+    """(rank, world) of this process; joins the group that ``torchrun`` describes, if any. Ray Train
+    has joined it already."""
+    if dist.is_initialized():
+        yield dist.get_rank(), dist.get_world_size()
+        return
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield 0, 1
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # or every rank would also hold memory of the first device
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield dist.get_rank(), world

@@ -56,6 +56,7 @@ class RetrainingConfig:
     champion and challenger are compared besides the held-out annotations.
     ``teachers`` None: those shipped; with no pair of mask and pose teacher the champion is its own
     teacher. ``champion``: the model to start from, by name and path, fixed when the run is made.
+    ``cluster_workers``: training processes on a Ray cluster, 0 = one for each of its GPUs, else 1.
     """
 
     preset: str = "quick"
@@ -65,6 +66,7 @@ class RetrainingConfig:
     teachers: Sequence[str] | None = None
     max_replay: int = 2000
     loader_processes: int = 1
+    cluster_workers: int = 0
     champion: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -147,6 +149,7 @@ def request_of(home: Home, run: Run) -> TrainingRequest:
         workers=config.loader_processes,
         resume=True,
         max_replay=config.max_replay,
+        label_cache=home.root / "cache",
     )
 
 
@@ -238,7 +241,9 @@ def explain(error: Exception) -> tuple[str, str]:
 def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # some libraries under torch say so in words only
+    signs = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
 if __name__ == "__main__":

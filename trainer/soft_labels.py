@@ -1,4 +1,4 @@
-"""What the teachers say about every face of a pool, computed once and cached.
+"""What the teachers say about every face of a pool, asked once and kept (``trainer.label_cache``).
 
 Teachers see the plain crop and its mirror image; the student's random views carry the answer along
 (mirrored or turned), so one pass over the data replaces a teacher pass at every step.
@@ -6,11 +6,8 @@ Teachers see the plain crop and its mirror image; the student's random views car
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,8 +25,11 @@ from core.head_pose import (
 from core.networks.outputs import FaceLogits
 from trainer.augment import PLAIN_VIEW, View, cut_view
 from trainer.face_pool import FacePool
+from trainer.label_cache import LabelCache, SoftLabel, face_keys
 
 BATCH = 128
+#: Answers are kept this often, so that a killed training need not ask for all of them again.
+BATCHES_A_WRITE = 20
 MIRRORED_VIEW = View(1.0, 0.0, 0.0, 0.0, True, False)
 
 
@@ -42,33 +42,34 @@ class SoftLabelTable:
     agreement: np.ndarray  # (N,)
     mask_logits: np.ndarray  # (N, C)
 
+    @classmethod
+    def of(cls, labels: Sequence[SoftLabel]) -> SoftLabelTable:
+        return cls(*(np.stack(column) for column in zip(*labels, strict=True)))
+
     def __len__(self) -> int:
         return len(self.rotation)
 
 
 def label_pool(
-    pool: FacePool, teachers: Sequence[FaceNetwork], cache: Path | None = None
+    pool: FacePool, teachers: Sequence[FaceNetwork], cache: LabelCache | None = None
 ) -> SoftLabelTable:
-    """The teachers' opinions on ``pool``; read from ``cache`` if it was made by the same."""
-    key = _cache_key(pool, teachers)
-    if cache is not None and cache.is_file():
-        with np.load(cache, allow_pickle=False) as stored:
-            if str(stored["key"]) == key:
-                return SoftLabelTable(*(stored[name] for name in SoftLabelTable.__annotations__))
-    parts = [
-        _label_batch(pool, np.arange(start, min(start + BATCH, len(pool))), teachers)
-        for start in tqdm(range(0, len(pool), BATCH), desc="soft labels", mininterval=5.0)
-    ]
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    table = SoftLabelTable(*columns)
-    if cache is not None:
-        _write(cache, key, table)
-    return table
+    """The teachers' opinions on ``pool``. Only faces that ``cache`` does not know are asked about;
+    the answers are added to it."""
+    keys = face_keys(pool)
+    known = cache.read() if cache is not None else {}
+    unknown = np.array([row for row, key in enumerate(keys) if key not in known], int)
+    starts = range(0, len(unknown), BATCH)
+    for start in tqdm(starts, desc="soft labels", mininterval=5.0, disable=not starts):
+        rows = unknown[start : start + BATCH]
+        known |= zip([keys[row] for row in rows], ask_all(pool, rows, teachers), strict=True)
+        is_last = start + BATCH >= len(unknown)
+        if cache is not None and (is_last or start // BATCH % BATCHES_A_WRITE == 0):
+            cache.write(known)
+    return SoftLabelTable.of([known[key] for key in keys])
 
 
-def _label_batch(
-    pool: FacePool, rows: np.ndarray, teachers: Sequence[FaceNetwork]
-) -> tuple[np.ndarray, ...]:
+def ask_all(pool: FacePool, rows: np.ndarray, teachers: Sequence[FaceNetwork]) -> list[SoftLabel]:
+    """The teachers' opinion on each of these rows of ``pool``."""
     plain, mirrored = (
         average_teachers(
             [ask(teacher, cut_pool(pool, rows, teacher, view)) for teacher in teachers]
@@ -78,12 +79,13 @@ def _label_batch(
     probabilities = mirror_probabilities(_array(mirrored.pose_probabilities))
     rotation = mirror_rotation(_array(mirrored.rotation))
     pair = np.stack([_array(plain.rotation), rotation])
-    return (
+    columns = (
         (_array(plain.pose_probabilities) + probabilities) / 2,
         mean_rotation(pair).astype(np.float32),
         (_array(plain.agreement) + _array(mirrored.agreement)) / 2,
         (_array(plain.mask_logits) + _array(mirrored.mask_logits)) / 2,
     )
+    return [SoftLabel(*row) for row in zip(*columns, strict=True)]
 
 
 def cut_pool(pool: FacePool, rows: np.ndarray, network: FaceNetwork, view: View) -> torch.Tensor:
@@ -141,19 +143,3 @@ def _array(tensor: torch.Tensor | None) -> np.ndarray:
     if tensor is None:
         raise ValueError("soft labels for a student need at least one pose and one mask teacher")
     return tensor.float().cpu().numpy()
-
-
-def _cache_key(pool: FacePool, teachers: Sequence[FaceNetwork]) -> str:
-    digest = hashlib.sha256(pool.fingerprint.encode())
-    for teacher in teachers:
-        digest.update(repr(teacher.card).encode())
-        for value in teacher.state_dict().values():
-            digest.update(value.cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _write(cache: Path, key: str, table: SoftLabelTable) -> None:
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    partial = cache.with_name(f"{cache.stem}.{os.getpid()}.partial.npz")
-    np.savez(partial, key=np.array(key), **vars(table))
-    os.replace(partial, cache)

@@ -21,8 +21,10 @@ from core.face_network import FaceNetwork, build_face_network
 from core.networks import create_network
 from trainer.annotated_faces import ANNOTATIONS, is_home, overrule, read_annotated
 from trainer.face_pool import FacePool, load_pool
+from trainer.label_cache import LabelCache
 from trainer.label_snapshot import is_snapshot, read_snapshot
 from trainer.loop import Trainer, process_group
+from trainer.memory import keep_freed_memory
 from trainer.recipes import Recipe, find_recipe
 from trainer.run_folder import RunFolder, code_commit
 from trainer.soft_labels import SoftLabelTable, label_pool
@@ -47,6 +49,7 @@ class TrainingRequest:
     resume: bool = False
     max_faces: int | None = None  # for short trials: a random part of the faces
     max_replay: int | None = None  # a random part of the faces that nobody labelled in the app
+    label_cache: Path | None = None  # folder of the teachers' opinions; None: ``out``
 
 
 def train(request: TrainingRequest, stop: threading.Event | None = None) -> Path:
@@ -59,6 +62,7 @@ def train(request: TrainingRequest, stop: threading.Event | None = None) -> Path
     # before any worker is forked: the cores belong to the network, and OpenCV's threads do not
     # survive a fork
     cv2.setNumThreads(1)
+    keep_freed_memory()
     device = torch.device(request.device)
     recipe = request.recipe
     pool = read_pool(request, "train")
@@ -88,7 +92,12 @@ def train(request: TrainingRequest, stop: threading.Event | None = None) -> Path
 
 
 def read_pool(request: TrainingRequest, split: str) -> FacePool:
-    """All faces of one split of the request's folders, within its limits."""
+    """All faces of one split of the request's folders, within its limits, in memory."""
+    return load_pool(read_samples(request, split))
+
+
+def read_samples(request: TrainingRequest, split: str) -> list[FaceSample]:
+    """The same faces before their pictures are read, always in the same order."""
     samples: list[FaceSample] = []
     for folder in request.data:
         reading = read_faces(folder, split)
@@ -97,8 +106,7 @@ def read_pool(request: TrainingRequest, split: str) -> FacePool:
     seed = request.recipe.seed
     annotated = [sample for sample in samples if sample.source == ANNOTATIONS]
     replay = [sample for sample in samples if sample.source != ANNOTATIONS]
-    samples = annotated + _some(replay, request.max_replay, seed)
-    return load_pool(_some(samples, request.max_faces, seed))
+    return _some(annotated + _some(replay, request.max_replay, seed), request.max_faces, seed)
 
 
 def _some(samples: list[FaceSample], limit: int | None, seed: int) -> list[FaceSample]:
@@ -162,7 +170,8 @@ def _ask(
 ) -> SoftLabelTable | None:
     if not teachers:
         return None
-    cache = folder.path / "soft_labels.npz" if rank == 0 else None
+    place = request.label_cache or folder.path
+    cache = LabelCache.of(place, teachers, read_only=rank != 0)
     return overrule(label_pool(pool, teachers, cache), pool)
 
 

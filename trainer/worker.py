@@ -21,8 +21,9 @@ from db.home import Home
 from db.migrations import open_home
 from db.runs import claim_run
 from trainer.jobs.device_lock import device_lock
+from trainer.jobs.devices import backend_of
 from trainer.jobs.lifeline import GRACE_S
-from trainer.jobs.local import BACKEND, mark_lost, start_workers
+from trainer.jobs.local import mark_lost, start_workers
 from trainer.jobs.supervisor import Command, Supervisor, stage_command
 
 #: How long to wait for a worker that is about to end, or the training of one that was killed.
@@ -39,7 +40,11 @@ def work(home: Home, device: str, command: Command = stage_command) -> int:
         while True:
             with connect(home) as db:
                 run = claim_run(
-                    db, device=device, host=socket.gethostname(), pid=os.getpid(), backend=BACKEND
+                    db,
+                    device=device,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    backend=backend_of(device),
                 )
             if run is None:
                 break
@@ -53,7 +58,7 @@ def work(home: Home, device: str, command: Command = stage_command) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="trainer.worker", description=__doc__)
     parser.add_argument("--home", type=Path, help="the home folder of the app")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda:N, or several: cuda:0,cuda:1")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda:N, several, or ray")
     args = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as the machine shuts down
     work(open_home(args.home), args.device)

@@ -11,8 +11,11 @@ from db.runs import Run
 class JobBackend(Protocol):
     """Submit, watch and steer trainings. All state is in the database, nothing in memory."""
 
-    def submit(self, config: Mapping[str, Any], *, device: str) -> Run:
-        """Queue a training (a ``RetrainingConfig`` as JSON) and see to it that somebody does it."""
+    def submit(self, config: Mapping[str, Any], *, device: str, recipe: str | None = None) -> Run:
+        """Queue a training (a ``RetrainingConfig`` as JSON) and see to it that somebody does it.
+
+        ``recipe``: one of ``supervisor.JOBS``, for a job that is no training, with its config.
+        """
         ...
 
     def status(self, run_id: int) -> Run:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 
 #: Time to save a checkpoint after the word to stop; then the process ends without more ado.
 GRACE_S = 10.0
@@ -29,4 +30,31 @@ def watch_lifeline(descriptor: int = 0) -> threading.Event:
         os._exit(EXIT_OVERDUE)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
+    return stop
+
+
+#: A leader whose file stands still for so long is gone (network file systems cache for a minute).
+LEADER_SILENT_S = 120.0
+
+
+def watch_leader(file: Path) -> threading.Event:
+    """The same where no pipe reaches, on another machine: the leader rewrites ``file`` again and
+    again, and removes it to ask for a stop."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        seen, changed_at = b"", time.monotonic()
+        while time.monotonic() - changed_at < LEADER_SILENT_S:
+            try:
+                content = file.read_bytes()
+            except FileNotFoundError:
+                break
+            if content != seen:
+                seen, changed_at = content, time.monotonic()
+            time.sleep(1.0)
+        stop.set()
+        time.sleep(GRACE_S)
+        os._exit(EXIT_OVERDUE)
+
+    threading.Thread(target=watch, name="leader", daemon=True).start()
     return stop

@@ -1,7 +1,7 @@
 """Trainings on this machine: a queue in the database, and a worker process for each device.
 
 The worker is started on demand and outlives whoever started it, so the server may be killed or
-restarted while a training goes on.
+restarted while a training goes on. A Ray cluster is one more device (``trainer.jobs.ray_cluster``).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from db.database import connect
 from db.home import Home
 from db.runs import Run, get_run, list_runs, request_run, set_status, submit_run
 from trainer.jobs.device_lock import device_lock
+from trainer.jobs.devices import backend_of
 from trainer.jobs.run_files import RunFiles
 
-BACKEND = "local"
 LOST = "its worker or the machine stopped; resume it: it goes on from its last checkpoint"
 #: A worker needs as long to take its device; until then no other one is started for it.
 START_PAUSE_S = 15.0
@@ -35,12 +35,11 @@ class LocalJobs:
     def __init__(self, home: Home) -> None:
         self.home = home
 
-    def submit(self, config: Mapping[str, Any], *, device: str) -> Run:
+    def submit(self, config: Mapping[str, Any], *, device: str, recipe: str | None = None) -> Run:
+        recipe, backend = recipe or str(config["preset"]), backend_of(device)
         with connect(self.home) as db:
-            run = submit_run(
-                db, recipe=str(config["preset"]), config=config, device=device, backend=BACKEND
-            )
-        start_worker(self.home, device)
+            run = submit_run(db, recipe=recipe, config=config, device=device, backend=backend)
+        _call_worker(self.home, device)
         return run
 
     def status(self, run_id: int) -> Run:
@@ -58,16 +57,21 @@ class LocalJobs:
     def resume(self, run_id: int) -> Run:
         with connect(self.home) as db:
             run = set_status(db, run_id, "queued")
-        start_worker(self.home, run.device)
+        _call_worker(self.home, run.device)
         return run
 
     def logs(self, run_id: int, lines: int = 50) -> str:
         return RunFiles.of(self.home, run_id).log_tail(lines)
 
 
+def _call_worker(home: Home, device: str) -> None:
+    """Start a worker, and remember it for the time in which nobody can see it at work yet."""
+    _started[home, device] = time.monotonic()
+    start_worker(home, device)
+
+
 def start_worker(home: Home, device: str) -> None:
     """A worker for this device; where one is at work already, the new one ends at once."""
-    _started[home, device] = time.monotonic()
     log = home.root / "runs" / f"worker-{device.replace(':', '-')}.log"
     log.parent.mkdir(mode=0o700, exist_ok=True)
     with log.open("ab") as file:
@@ -86,13 +90,13 @@ def start_worker(home: Home, device: str) -> None:
 def start_workers(home: Home) -> None:
     """A worker for every device that a run waits for and nobody works on."""
     with connect(home, read_only=True) as db:
-        devices = {run.device for run in list_runs(db, status="queued") if run.backend == BACKEND}
+        devices = {run.device for run in list_runs(db, status="queued")}
     for device in sorted(devices):
         with device_lock(home, device) as locks:
             is_free = locks is not None
         recently = time.monotonic() - _started.get((home, device), -math.inf) < START_PAUSE_S
         if is_free and not recently:
-            start_worker(home, device)
+            _call_worker(home, device)
 
 
 def tend(home: Home) -> None:
@@ -104,9 +108,9 @@ def tend(home: Home) -> None:
 def find_lost_runs(home: Home) -> list[Run]:
     """Runs said to be running that nobody works on any more: now failed, and to be resumed."""
     with connect(home, read_only=True) as db:
-        running = [run for run in list_runs(db, status="running") if run.backend == BACKEND]
+        devices = {run.device for run in list_runs(db, status="running")}
     lost = []
-    for device in {run.device for run in running}:
+    for device in devices:
         with device_lock(home, device) as locks:
             if locks is not None:
                 lost += mark_lost(home, device)
@@ -119,5 +123,5 @@ def mark_lost(home: Home, device: str) -> list[Run]:
         return [
             set_status(db, run.id, "failed", LOST)
             for run in list_runs(db, status="running")
-            if (run.backend, run.device) == (BACKEND, device)
+            if run.device == device
         ]

@@ -6,7 +6,12 @@ log.txt           what its processes printed
 failure.json      why a process gave up, in its own words
 batch_size        smaller than the recipe's, after the memory did not suffice
 comparison.json   challenger against champion
+progress.json     how far a job that is no training is
+survey.npz        what a survey of the faces found (trainer.survey_file)
 changed/          crops of faces on which the two differ
+run.json          on a Ray cluster: what the database says about the run, which nodes cannot ask
+ray_job           its id as a Ray job
+leader            rewritten by whoever leads that job: it ends when this stands still
 """
 
 from __future__ import annotations
@@ -52,6 +57,26 @@ class RunFiles:
         return self.root / "changed"
 
     @property
+    def survey(self) -> Path:
+        return self.root / "survey.npz"
+
+    @property
+    def _progress(self) -> Path:
+        return self.root / "progress.json"
+
+    @property
+    def description(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def ray_job(self) -> Path:
+        return self.root / "ray_job"
+
+    @property
+    def leader(self) -> Path:
+        return self.root / "leader"
+
+    @property
     def _failure(self) -> Path:
         return self.root / "failure.json"
 
@@ -71,8 +96,9 @@ class RunFiles:
         write_whole(self._batch_size, str(size).encode())
 
     def fail(self, **failure: Any) -> None:
-        """Leave word of why this process gives up."""
-        write_whole(self._failure, json.dumps(failure).encode())
+        """Leave word of why this process gives up. Of several, the first knows the reason."""
+        if not self._failure.exists():
+            write_whole(self._failure, json.dumps(failure).encode())
 
     def take_failure(self) -> Mapping[str, Any] | None:
         """The word that was left, once."""
@@ -81,6 +107,17 @@ class RunFiles:
         failure = json.loads(self._failure.read_text())
         self._failure.unlink()
         return failure
+
+    def say_progress(self, done: float, phase: str) -> None:
+        """Tell the worker how far this process is, 0 … 1, and what it does."""
+        write_whole(self._progress, json.dumps([done, phase]).encode())
+
+    def said_progress(self) -> tuple[float, str] | None:
+        """What the process said last; trainings say nothing here."""
+        if not self._progress.exists():
+            return None
+        done, phase = json.loads(self._progress.read_text())
+        return float(done), str(phase)
 
     def log_tail(self, lines: int) -> str:
         """The last lines of the log; progress bars show their last state only."""

@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from db.database import connect
 from db.home import Home
 from db.runs import Request, Run, beat, set_status
-from trainer.jobs.devices import missing_devices
+from trainer.jobs.devices import RAY, missing_devices
 from trainer.jobs.lifeline import GRACE_S
 from trainer.jobs.metrics_tail import MetricsTail
 from trainer.jobs.run_files import RunFiles
@@ -28,8 +28,17 @@ RESTARTS = 2
 SMALLEST_BATCH = 4
 _ROOT = Path(__file__).resolve().parents[2]
 
-#: The two stages of a run, each a module that is run as a process.
+#: The two stages of a training, each a module that is run as a process.
 TRAINING, COMPARISON = "trainer.redistill", "trainer.challenge"
+#: In place of the first where a Ray cluster trains: leads it from here.
+CLUSTER_TRAINING = "trainer.jobs.ray_stage"
+#: Runs that are no training, by their recipe: one process each.
+JOBS: Mapping[str, str] = {
+    "answer": "trainer.answer_faces",
+    "measure": "trainer.measure",
+    "survey": "trainer.survey",
+    "check_labels": "trainer.label_check",
+}
 #: (module, home, run) → the command of one stage.
 Command = Callable[[str, Home, Run], Sequence[str]]
 
@@ -55,8 +64,10 @@ class Stopped(Exception):
 
 
 def stage_command(module: str, home: Home, run: Run) -> Sequence[str]:
-    """One process for one device, ``torchrun`` for several (training only)."""
+    """One process for one device; for trainings ``torchrun`` for several, or a cluster's."""
     devices = run.device.split(",")
+    if run.device == RAY and module == TRAINING:
+        module = CLUSTER_TRAINING
     words = ["-m", module, str(home.root), str(run.id)]
     if len(devices) == 1 or module != TRAINING:
         return [sys.executable, *words]
@@ -81,15 +92,22 @@ class Supervisor:
     def lead(self) -> None:
         """Do what is left of the run, and write down how it ended."""
         try:
-            if not self.files.model.exists():
-                self._do(TRAINING, lambda: self.tail.phase(), 0.0)
-            self._do(COMPARISON, lambda: "comparing with the champion", 0.95)
+            if self.run.recipe in JOBS:
+                self._do(JOBS[self.run.recipe], lambda: "starting", 0.0)
+            else:
+                self._teach()
             self._end("finished")
-            self.files.forget_state()
         except Stopped as stopped:
             self._end("cancelled" if stopped.request == "cancel" else "paused")
         except StageFailed as failure:
             self._end("failed", str(failure))
+
+    def _teach(self) -> None:
+        """The training, where it is not done yet, and its comparison with the champion."""
+        if not self.files.model.exists():
+            self._do(TRAINING, lambda: self.tail.phase(), 0.0)
+        self._do(COMPARISON, lambda: "comparing with the champion", 0.95)
+        self.files.forget_state()
 
     def _do(self, module: str, phase: Callable[[], str], floor: float) -> None:
         """One stage, started again when it was killed and when its batch did not fit."""
@@ -144,7 +162,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 cwd=_ROOT,
-                env=_environment(self.run.device),
+                env=device_environment(self.run.device),
                 start_new_session=True,
                 pass_fds=self.locks,
             )
@@ -164,6 +182,7 @@ class Supervisor:
         with connect(self.home) as db:
             self.tail.copy(db)
             progress = max(floor, 0.9 * self.tail.progress())
+            progress, phase = self.files.said_progress() or (progress, phase)
             request = beat(db, self.run.id, progress=progress, phase=phase)
         if request is not None:
             raise Stopped(request)
@@ -201,7 +220,7 @@ def stop_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _environment(device: str) -> dict[str, str]:
+def device_environment(device: str) -> dict[str, str]:
     """Only the run's own CUDA devices are visible, numbered as ``nvidia-smi`` does."""
     environment = dict(os.environ)
     if "cuda" in device:

@@ -1,0 +1,158 @@
+"""Leads the training of a run on a Ray cluster from this machine.
+
+A worker starts this as ``python -m trainer.jobs.ray_stage HOME RUN`` in place of
+``trainer.redistill``. Only this machine opens the database: the nodes of the cluster see the run's
+folder (on storage that all share) and what this process leaves there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import shlex
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from db.database import connect
+from db.errors import StudioError
+from db.home import Home
+from db.runs import Run, get_run
+from trainer.jobs.lifeline import GRACE_S, watch_lifeline
+from trainer.jobs.ray_cluster import NoCluster, open_client
+from trainer.jobs.run_files import RunFiles, write_whole
+from trainer.loop import TrainingStopped
+from trainer.redistill import (
+    config_of,
+    guarded,
+    request_of,
+    require_labels,
+    require_same_recipe,
+    serving_model,
+)
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
+
+POLL_S = 2.0
+#: The cluster may be out of reach for so long before the run fails.
+SILENCE_S = 120.0
+#: What no node needs of the program's folder; the rest is sent to each of them.
+LEFT_OUT = [".*_cache", ".hypothesis", ".ci", "runs", "tests", "docs", "benchmarks", "__pycache__"]
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Have the run trained to its end; on a failure leave word for the worker."""
+    home, run_id = Home.at(Path(arguments[0])), int(arguments[1])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    files, stop = RunFiles.of(home, run_id), watch_lifeline()
+    with connect(home, read_only=True) as db:
+        run = get_run(db, run_id)
+    return guarded(files, lambda: lead(home, run, stop))
+
+
+def lead(home: Home, run: Run, stop: threading.Event) -> None:
+    """Submit the Ray job, or find the one that goes on, and follow it to its end."""
+    files = RunFiles.of(home, run.id)
+    describe(home, run)
+    client, beats = open_client(), itertools.count(time.time_ns())
+    logging.getLogger("ray").setLevel(logging.WARNING)  # or it tells of every file it packs
+    write_whole(files.leader, str(next(beats)).encode())
+    job = _running_job(client, files) or _submit(client, home, run)
+    write_whole(files.ray_job, job.encode())
+    for status in _follow(client, job):
+        if status.is_terminal():
+            return _require_success(status.value, files)
+        if stop.is_set():
+            _stop(client, job, files)
+            raise TrainingStopped("stopped; what the cluster saved is kept")
+        write_whole(files.leader, str(next(beats)).encode())
+        time.sleep(POLL_S)
+
+
+def describe(home: Home, run: Run) -> None:
+    """Leave in the run's folder all that the nodes need to know. Raises StudioError."""
+    files, config = RunFiles.of(home, run.id), config_of(run)
+    name, path = config.champion or ("champion", str(serving_model(home)))
+    if not Path(path).resolve().is_relative_to(home.root):  # the shipped one lies with the program
+        shared = files.root / "champion.safetensors"
+        if not shared.exists():
+            shutil.copyfile(path, shared)
+        path = str(shared)
+    config = replace(config, champion=(name, path))
+    run = replace(run, config=config.to_json())
+    request = request_of(home, run)  # takes the snapshot of the labels
+    require_labels(files)
+    require_same_recipe(request)
+    write_whole(files.description, json.dumps(asdict(run)).encode())
+
+
+def _running_job(client: JobSubmissionClient, files: RunFiles) -> str | None:
+    """The job of an earlier leader of this run that went on when that one died."""
+    if not files.ray_job.exists():
+        return None
+    job = files.ray_job.read_text()
+    try:
+        return None if client.get_job_status(job).is_terminal() else job
+    except RuntimeError:  # the cluster was started anew and does not know it
+        return None
+
+
+def _submit(client: JobSubmissionClient, home: Home, run: Run) -> str:
+    words = ["python", "-m", "trainer.cluster_job", str(home.root), str(run.id)]
+    return client.submit_job(
+        entrypoint=shlex.join(words),
+        runtime_env={
+            "working_dir": str(_ROOT),
+            "excludes": LEFT_OUT,
+            "env_vars": {"RAY_COLOR_PREFIX": "0"},  # the page shows the log as it is
+        },
+        metadata={"run": str(run.id), "recipe": run.recipe},
+    )
+
+
+def _follow(client: JobSubmissionClient, job: str) -> Iterator:
+    """The job's status again and again; what it prints goes to our log."""
+    shown, answered_at = 0, time.monotonic()
+    while True:
+        try:
+            status, log = client.get_job_status(job), client.get_job_logs(job)
+        except (ConnectionError, RuntimeError) as error:
+            if time.monotonic() - answered_at > SILENCE_S:
+                raise NoCluster(f"the cluster does not answer any more: {error}") from error
+            time.sleep(POLL_S)
+            continue
+        answered_at = time.monotonic()
+        print(log[shown:], end="", flush=True)
+        shown = len(log)
+        yield status
+
+
+def _require_success(status: str, files: RunFiles) -> None:
+    files.leader.unlink(missing_ok=True)
+    if status == "STOPPED":
+        raise StudioError("somebody stopped the job on the cluster; resume the run to go on")
+    if status != "SUCCEEDED":  # the job left word of why; where not, it was killed
+        sys.exit(1)
+
+
+def _stop(client: JobSubmissionClient, job: str, files: RunFiles) -> None:
+    """Ask the job to save and end; end it where that takes too long."""
+    files.leader.unlink(missing_ok=True)
+    deadline = time.monotonic() + GRACE_S / 2
+    while time.monotonic() < deadline:
+        if client.get_job_status(job).is_terminal():
+            return
+        time.sleep(0.5)
+    client.stop_job(job)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
