@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from ui import data_commands, run_commands
+from ui import data_commands, label_commands, run_commands
 
 #: What scripts see when the input was bad, as with argparse's own errors.
 EXIT_BAD_INPUT = 2
@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_bench(commands)
     data_commands.add_commands(commands)
+    label_commands.add_commands(commands)
     run_commands.add_commands(commands)
     return parser
 
@@ -84,7 +85,13 @@ def _add_serve(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--home", type=Path, metavar="DIR", help="where photos and labels are kept")
     parser.add_argument("--model", type=Path, metavar="FILE", help="a student to answer with")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask everybody to log in")
+    parser.add_argument(
+        "--auth",
+        action="append",
+        default=[],
+        metavar="NAME:PASSWORD",
+        help="ask everybody to log in; once for each person",
+    )
     parser.add_argument("--only", default="all", choices=("all", "demo"), help="a part of the app")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.set_defaults(command=serve)
@@ -244,7 +251,7 @@ def bench(args: argparse.Namespace) -> int:
 
     if args.json:
         terminal.check_writable(args.json)
-    from benchmarks import speed
+    from benchmarks import speed, speed_tables
     from core.predictor import model_files
     from core.runtime import resolve_device
 
@@ -255,8 +262,7 @@ def bench(args: argparse.Namespace) -> int:
         threads=args.threads,
         rounds=args.rounds,
     )
-    for title, header, lines in speed.tables(report):
-        print(f"{title}\n{terminal.table(header, lines)}\n")
+    print(speed_tables.markdown(report))
     if args.json:
         terminal.write_whole(args.json, terminal.json_text(report).encode())
     return 0

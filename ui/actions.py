@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -24,12 +24,12 @@ from db.faces import BY_PERSON, Face, add_faces
 from db.images import add_image
 from db.labels import Change
 from db.predictions import of_face, store_predictions
-from db.undo import redo, undo
+from db.undo import undo
 from ui.answers import Answer, AnsweredFace, AnsweredPhoto, StoredFace
 from ui.live import LiveView
-from ui.model_shelf import ShelfModel
+from ui.served_models import ShelfModel
 from ui.studio import Studio
-from ui.video import VideoResult, mark_faces
+from ui.video import MarkedVideo, mark_faces
 
 #: What ``faces.detector`` says of boxes that ``core.detector`` found.
 DETECTOR = "centerface"
@@ -89,15 +89,13 @@ def answer_frame(
 ) -> tuple[LiveView, np.ndarray]:
     """A camera frame's answers by the student, smoothed, and the frame with them drawn in."""
     predictor = studio.models.student().predictor
-    view = view.step(predictor.predict(frame_rgb), time_s)
+    view = view.answer(frame_rgb, time_s, predictor)
     return view, draw_faces(frame_rgb, view.faces, style)
 
 
-def mark_video(
-    studio: Studio, source: Path, target: Path, progress: Callable[[float], None]
-) -> VideoResult:
-    """A copy of a video with the student's answers drawn in. Raises ImageError."""
-    return mark_faces(source, target, studio.models.student().predictor, progress)
+def mark_video(studio: Studio, source: Path, target: Path) -> Iterator[MarkedVideo]:
+    """A copy of a video with the student's answers drawn in, as it grows. Raises ImageError."""
+    return mark_faces(source, target, studio.models.student().predictor)
 
 
 def keep_photo(studio: Studio, photo: AnsweredPhoto) -> AnsweredPhoto:
@@ -162,12 +160,6 @@ def undo_last(studio: Studio, *, annotator: str, op_id: str | None = None) -> li
     """Take back the annotator's last gesture, on whichever faces it was."""
     with connect(studio.home) as db:
         return undo(db, annotator=annotator, client_op_id=op_id or new_op_id())
-
-
-def redo_last(studio: Studio, *, annotator: str, op_id: str | None = None) -> list[Annotation]:
-    """Do again what the annotator undid last."""
-    with connect(studio.home) as db:
-        return redo(db, annotator=annotator, client_op_id=op_id or new_op_id())
 
 
 def label_faces(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from core.images import ImageError
 from ui import actions
 from ui.answers import AnsweredPhoto
+from ui.demo_session import ONE_QUEUE
 from ui.exports import photo_json
 from ui.model_shelf import ModelsNotReady
-from ui.photo_view import drawn_jpeg
+from ui.photo_view import drawn
 from ui.studio import Studio
 
 _WAIT_FOR_MODELS_S = 30.0
@@ -35,7 +36,7 @@ def add_api_names(studio: Studio) -> None:
         """
         return photo_json(_answer(studio, photo, teachers=teachers))
 
-    def draw(photo: str) -> str:
+    def draw(photo: str) -> np.ndarray:
         """Mark every face of a photo: box, mask label, and the axes of the head.
 
         Args:
@@ -44,17 +45,15 @@ def add_api_names(studio: Studio) -> None:
         Returns:
             A JPEG file.
         """
-        answered = _answer(studio, photo, teachers=False)
-        target = Path(tempfile.mkdtemp(prefix="maskpose-")) / f"{Path(photo).stem}-faces.jpg"
-        target.write_bytes(drawn_jpeg(answered))
-        return str(target)
+        return drawn(_answer(studio, photo, teachers=False))
 
     with gr.Row(visible=False):
         upload = gr.File(label="photo", type="filepath")
         ask_teachers = gr.Checkbox(label="teachers")
-        answer, picture = gr.JSON(label="answer"), gr.File(label="picture")
-        gr.Button().click(predict, [upload, ask_teachers], answer, api_name="predict")
-        gr.Button().click(draw, upload, picture, api_name="draw")
+        answer, picture = gr.JSON(label="answer"), gr.Image(label="picture", format="jpeg")
+        queue: dict[str, Any] = {"concurrency_id": ONE_QUEUE}
+        gr.Button().click(predict, [upload, ask_teachers], answer, api_name="predict", **queue)
+        gr.Button().click(draw, upload, picture, api_name="draw", **queue)
 
 
 def _answer(studio: Studio, path: str | None, *, teachers: bool) -> AnsweredPhoto:

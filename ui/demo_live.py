@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -17,15 +18,20 @@ from ui.studio import Studio
 _EVERY_S = 0.06
 #: After this long the camera stops by itself.
 _MAX_S = 600
+#: Cameras at the same time; each keeps its place until it stops.
+_MAX_CAMERAS = 8
 _HELP = (
-    "Press the camera, then **Record**. Frames are answered and forgotten: nothing is kept. If the "
-    "browser refuses the camera, allow it for this page in the address bar and load the page anew."
+    "Press the camera, then **Record**. Frames are answered and forgotten: nothing is kept. "
+    f"It stops by itself after {_MAX_S // 60} minutes."
 )
+_REFUSED = '<p class="mp-state mp-alert" role="alert" hidden></p>'
 
 
 def live_tab(studio: Studio) -> None:
     """Lay out the tab and wire it up."""
     gr.Markdown(_HELP)
+    script = (Path(__file__).parent / "components" / "camera_refused.js").read_text("utf-8")
+    gr.HTML(_REFUSED, js_on_load=script, elem_id="camera-refused")
     view = gr.State(LiveView())
     with gr.Row():
         camera = gr.Image(
@@ -70,12 +76,15 @@ def live_tab(studio: Studio) -> None:
         [marked, view, rate],
         stream_every=_EVERY_S,
         time_limit=_MAX_S,
-        concurrency_limit=2,
+        concurrency_limit=_MAX_CAMERAS,
         api_visibility="private",
         show_progress="hidden",
     )
 
 
 def _rate_html(view: LiveView) -> str:
-    words = f"{view.frames_per_s:.1f} frames/s" if view.times_s else "The camera is off."
-    return f'<p class="mp-state">{words}</p>'
+    if not view.times_s:
+        return '<p class="mp-state">The camera is off.</p>'
+    count = len(view.faces)
+    faces = f"{count or 'no'} face{'s' * (count != 1)}"
+    return f'<p class="mp-state">{view.frames_per_s:.1f} frames/s, {faces}</p>'

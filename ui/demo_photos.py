@@ -17,10 +17,10 @@ from db.errors import StudioError
 from db.events import StaleVersion
 from ui import actions
 from ui.answers import AnsweredPhoto
-from ui.demo_session import DemoSession, Style
+from ui.demo_session import ONE_QUEUE, DemoSession, Style
 from ui.examples import write_examples
 from ui.model_shelf import ModelsNotReady
-from ui.photo_view import EMPTY, photo_html, view_js
+from ui.photo_view import EMPTY, photo_html, photos_pager, view_js
 from ui.studio import Studio
 
 #: Photos on one page; more belong into the studio by import.
@@ -41,41 +41,46 @@ Uploads = list[tuple[str, str | None]]
 def photos_tab(studio: Studio, demo: gr.Blocks) -> None:
     """Lay out the tab and wire it up."""
     session = gr.State(DemoSession())
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=280):
+    with gr.Row(equal_height=False, elem_id="mp-photos"):
+        with gr.Column(scale=2, min_width=280, elem_id="mp-left"):
             uploads = gr.Gallery(
                 label="Your photos",
                 sources=["upload", "webcam", "clipboard"],
                 file_types=["image"],
                 type="filepath",
                 columns=3,
+                fit_columns=False,
                 height=240,
                 object_fit="contain",
                 interactive=True,
                 elem_id="uploads",
             )
-            keep = gr.Checkbox(label="Keep my photos, to correct the answers", elem_id="keep")
-            kept_note = gr.Markdown(_NOT_KEPT, elem_id="kept-note")
-            undo = gr.Button("Undo my last correction", size="sm", elem_id="undo")
             example_paths = _example_files()
             examples = _examples(example_paths)
+            keep = gr.Checkbox(label="Keep my photos, to correct the answers", elem_id="keep")
+            kept_note = gr.Markdown(_NOT_KEPT, elem_id="kept-note")
+            undo = gr.Button("Undo my last correction", size="sm", elem_id="undo", visible=False)
             with gr.Accordion("Settings", open=False):
                 style = gr.Radio(["axes", "cube"], value="axes", label="Draw the head as")
                 min_score = gr.Slider(
                     MIN_SCORE, 0.95, MIN_SCORE, step=0.05, label="How sure of a face to show it"
                 )
                 version = gr.Dropdown(label="Student", elem_id="version")
-        with gr.Column(scale=5, min_width=320):
+        with gr.Column(scale=5, min_width=320, elem_id="mp-right"):
             view = gr.HTML(EMPTY, js_on_load=view_js(), elem_id="answers")
 
     does = _Callbacks(studio)
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    visible: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+    visible: dict[str, Any] = {
+        "api_visibility": "private",
+        "show_progress": "minimal",  # where people wait: their place in the queue
+        "concurrency_id": ONE_QUEUE,
+    }
 
     demo.load(does.list_versions, None, version, **hidden)
     asked = [uploads, session, version]
     uploads.change(does.answer, asked, view, trigger_mode="always_last", **visible)
-    uploads.select(does.choose, session, view, **hidden)
+    uploads.select(does.choose, [uploads, session], view, **hidden)
     # a value that the server sets does not count as a change
     chosen = examples.click(lambda index: [example_paths[index]], examples, uploads, **hidden)
     chosen.then(does.answer, asked, view, **visible)
@@ -83,7 +88,7 @@ def photos_tab(studio: Studio, demo: gr.Blocks) -> None:
     # one after the other, so that quick keys count in their order
     view.click(does.act, session, view, trigger_mode="multiple", concurrency_limit=1, **hidden)
     undo.click(does.undo, session, view, **hidden)
-    keep.change(does.keep, [keep, session], [view, kept_note], **hidden)
+    keep.change(does.keep, [keep, session], [view, kept_note, undo], **hidden)
     style.change(does.set_style, [style, session], view, **hidden)
     min_score.release(does.set_min_score, [min_score, session], view, **hidden)
 
@@ -110,8 +115,11 @@ class _Callbacks:
         self._studio = studio
 
     def list_versions(self) -> gr.Dropdown:
+        """The one that serves comes first and stays so: a roll-back reaches pages that are open."""
         names = self._studio.models.versions()
-        return gr.Dropdown(choices=names, value=names[0] if names else None)
+        return gr.Dropdown(
+            choices=[("the one that serves", ""), *zip(names, names, strict=True)], value=""
+        )
 
     def answer(
         self, gallery: Uploads | None, session: DemoSession, version: str | None
@@ -146,12 +154,17 @@ class _Callbacks:
         session.drop_all_but([])
         yield from self.answer(gallery, session, version)
 
-    def choose(self, event: gr.SelectData, session: DemoSession) -> str:
-        paths = list(session.photos)
+    def choose(self, event: gr.SelectData, gallery: Uploads | None, session: DemoSession) -> str:
+        """The photo behind a thumbnail; nothing happens where it could not be answered."""
+        paths = [path for path, _ in gallery or []]
         if event.index < len(paths):
-            session.show(paths[event.index])
-            session.update_shown(actions.with_present_labels(self._studio, session.photo))
+            self._show(session, paths[event.index])
         return _html(session)
+
+    def _show(self, session: DemoSession, path: str) -> None:
+        if path in session.photos:
+            session.show(path)
+            session.update_shown(actions.with_present_labels(self._studio, session.photo))
 
     def act(self, event: gr.EventData, request: gr.Request, session: DemoSession) -> str:
         """What a click or key on the answers means: another page, a new box, a correction."""
@@ -161,6 +174,8 @@ class _Callbacks:
         with _explained():
             if what["act"] == "page":
                 session.page = int(what["page"])
+            elif what["act"] == "photo":
+                self._show(session, list(session.photos)[int(what["photo"])])
             elif what["act"] == "box":
                 sides = ("left_px", "top_px", "width_px", "height_px")
                 box = FaceBox(*(float(what[side]) for side in sides))
@@ -194,14 +209,14 @@ class _Callbacks:
             )
         return _html(session)
 
-    def keep(self, wanted: bool, session: DemoSession) -> tuple[str, str]:
+    def keep(self, wanted: bool, session: DemoSession) -> tuple[str, str, gr.Button]:
         """From now on keep photos, those on the page too; or keep no further ones."""
         session.keep = wanted
         with _explained():
             for path, photo in list(session.photos.items()):
                 if wanted and not photo.waiting:  # else ``answer`` keeps it when it is done
                     session.photos[path] = actions.keep_photo(self._studio, photo)
-        return _html(session), _KEPT if wanted else _NOT_KEPT
+        return _html(session), _kept_note(session), gr.Button(visible=wanted)
 
     def set_style(self, style: Style, session: DemoSession) -> str:
         session.style = style
@@ -215,9 +230,18 @@ class _Callbacks:
 def _html(session: DemoSession) -> str:
     if session.photo is None:
         return EMPTY
-    return photo_html(
+    return photos_pager(
+        list(session.photos).index(session.shown), len(session.photos)
+    ) + photo_html(
         session.photo, style=session.style, min_score=session.min_score, page=session.page
     )
+
+
+def _kept_note(session: DemoSession) -> str:
+    if session.keep:
+        return _KEPT
+    before = sum(photo.image_id is not None for photo in session.photos.values())
+    return _NOT_KEPT + (f" What was kept before ({before}) stays in the studio." if before else "")
 
 
 @contextmanager

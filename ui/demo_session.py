@@ -9,6 +9,9 @@ from typing import Literal
 from ui.answers import AnsweredPhoto
 
 Style = Literal["axes", "cube"]
+#: Whatever asks the models about a photo stands in this one queue, so that a page or program
+#: that sends many slows nobody's clicks down.
+ONE_QUEUE = "photos"
 
 
 @dataclass

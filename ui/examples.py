@@ -40,18 +40,23 @@ _DRAWN: dict[str, tuple[Worn, str | None, int]] = {
 
 def write_examples(folder: Path) -> list[Path]:
     """Write the example pictures into ``folder``; the bare portrait comes first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in ("no-mask.jpg", *_DRAWN)]
+    for path in paths:
+        path.write_bytes(example_jpeg(path.name))
+    return paths
+
+
+def example_jpeg(name: str = "mask.jpg") -> bytes:
+    """One example picture, 320 × 320 px."""
     from skimage import data
 
-    portrait_rgb = np.asarray(data.astronaut())
-    pictures = {"no-mask.jpg": portrait_rgb}
-    for name, (worn, style, seed) in _DRAWN.items():
+    image_rgb = np.asarray(data.astronaut())
+    if name in _DRAWN:
+        worn, style, seed = _DRAWN[name]
         rng = np.random.default_rng(seed)
-        drawn = draw_mask(portrait_rgb, portrait_frame(), rng, worn=worn, style=style)
-        pictures[name] = drawn.image_rgb
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, image_rgb in pictures.items():
-        (folder / name).write_bytes(encode_jpeg(image_rgb[_HEAD_AND_SHOULDERS]))
-    return [folder / name for name in pictures]
+        image_rgb = draw_mask(image_rgb, portrait_frame(), rng, worn=worn, style=style).image_rgb
+    return encode_jpeg(image_rgb[_HEAD_AND_SHOULDERS])
 
 
 def portrait_frame() -> HeadFrame:

@@ -7,6 +7,7 @@ an event.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -23,7 +24,11 @@ from ui.stored_faces import CROP_FACTOR
 
 #: Faces on one page of cards.
 PAGE_SIZE = 12
+#: With more faces than these, what the teachers say is folded: the page stays short.
+_UNFOLDED_FACES = 2
 _CROP_PX = 160
+#: In place of what a model was never taught.
+_NO_ANSWER = '<span class="mp-quiet mp-none" title="This model does not answer that.">–</span>'
 
 
 def cards_html(
@@ -32,28 +37,63 @@ def cards_html(
     """All cards of one page of faces; with more pages, the way to them."""
     faces = shown_faces(photo, min_score)
     part = faces[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
-    cards = "".join(_card(index, face, photo, image_rgb) for index, face in part)
+    unfolded = len(faces) <= _UNFOLDED_FACES
+    cards = "".join(_card(index, face, photo, image_rgb, unfolded) for index, face in part)
     return f'<div class="mp-cards">{cards}</div>{_pager(page, len(faces))}'
 
 
-def _card(index: int, face: AnsweredFace, photo: AnsweredPhoto, image_rgb: np.ndarray) -> str:
+def _card(
+    index: int, face: AnsweredFace, photo: AnsweredPhoto, image_rgb: np.ndarray, unfolded: bool
+) -> str:
     crop = cut_square(image_rgb, face.box.square(CROP_FACTOR), _CROP_PX)
     picture = base64.b64encode(encode_jpeg(crop)).decode("ascii")
-    rows = "".join(_answer_row(answer, face) for answer in face.answers)
-    waiting = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td colspan="4">answering …</td></tr>'
-        for name in photo.waiting
-    )
+    student = "".join(_answer_row(answer, face) for answer in face.answers[:1])
     return (
         f'<article class="mp-card" data-face="{index}" aria-label="Face {index + 1}">'
         f"<header><h3>Face {index + 1}</h3>{_verdict_line(face)}</header>"
         f'<img src="data:image/jpeg;base64,{picture}" alt="Face {index + 1}" '
         f'width="{_CROP_PX}" height="{_CROP_PX}">'
-        f'<div class="mp-scroll"><table><thead><tr><th scope="col">model</th>'
-        f'<th scope="col">mask</th><th scope="col">head</th><th scope="col">agrees</th>'
-        f'<th scope="col">ms</th></tr></thead><tbody>{rows}{waiting}</tbody></table></div>'
+        f'<div class="mp-scroll">{_table(student)}{_teachers(face, photo.waiting, unfolded)}</div>'
         f"{_correction(index, face)}</article>"
     )
+
+
+def _table(rows: str) -> str:
+    columns = ("model", "mask", "head", "agreement", "ms")
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    widths = f"<colgroup>{'<col>' * len(columns)}</colgroup>"
+    return f"<table>{widths}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _teachers(face: AnsweredFace, waiting: Sequence[str], unfolded: bool) -> str:
+    """What the teachers say: in a word, and in a table below it."""
+    if not face.teachers and not waiting:
+        return ""
+    rows = "".join(_answer_row(answer, face) for answer in face.teachers)
+    rows += "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td colspan="4">answering …</td></tr>'
+        for name in waiting
+    )
+    return (
+        f'<details class="mp-teachers"{" open" if unfolded else ""}>'
+        f"<summary>{_teachers_in_a_word(face, len(waiting))}</summary>{_table(rows)}</details>"
+    )
+
+
+def _teachers_in_a_word(face: AnsweredFace, waiting: int) -> str:
+    said = [difference(face.student, answer.said).is_notable for answer in face.teachers]
+    parts = []
+    if sum(said):
+        parts.append(f'<span class="mp-differs">{_teachers_who(sum(said), "differ")}</span>')
+    if len(said) - sum(said):
+        parts.append(_teachers_who(len(said) - sum(said), "agree"))
+    if waiting:
+        parts.append(f"{waiting} answering …")
+    return ", ".join(parts)
+
+
+def _teachers_who(count: int, verb: str) -> str:
+    return f"1 teacher {verb}s" if count == 1 else f"{count} teachers {verb}"
 
 
 def _answer_row(answer: Answer, face: AnsweredFace) -> str:
@@ -68,7 +108,7 @@ def _answer_row(answer: Answer, face: AnsweredFace) -> str:
 def _mask_bars(mask: MaskPrediction | None) -> str:
     """A bar for each class, with its word and number: colour alone says nothing."""
     if mask is None:
-        return '<span class="mp-quiet">not asked</span>'
+        return _NO_ANSWER
     return "".join(
         f'<div class="mp-bar{" mp-best" if label is mask.label else ""}"><span>{label.value}</span>'
         f'<i><i style="width:{probability:.1%};background:rgb{MASK_COLORS_RGB[label]}"></i></i>'
@@ -80,10 +120,10 @@ def _mask_bars(mask: MaskPrediction | None) -> str:
 
 def _head(pose: HeadPose | None) -> str:
     if pose is None:
-        return '<span class="mp-quiet">not asked</span>'
+        return _NO_ANSWER
     return (
-        f'<div class="mp-pose">{head_svg(pose)}<span>yaw {pose.yaw_deg:+.0f}°<br>'
-        f"pitch {pose.pitch_deg:+.0f}°<br>roll {pose.roll_deg:+.0f}°</span></div>"
+        f'<div class="mp-pose">{head_svg(pose)}<span>yaw {round(pose.yaw_deg):+d}°<br>'
+        f"pitch {round(pose.pitch_deg):+d}°<br>roll {round(pose.roll_deg):+d}°</span></div>"
     )
 
 
@@ -94,7 +134,7 @@ def _agreement(answer: Answer, student: FacePrediction) -> str:
     apart = difference(student, answer.said)
     parts = []
     if apart.mask is not None:
-        parts.append(f"mask {1 - apart.mask:.0%} alike")
+        parts.append(f"mask {apart.mask:.0%} apart")
     if apart.pose_deg is not None:
         parts.append(f"head {apart.pose_deg:.0f}° apart")
     sign = "differs" if apart.is_notable else "agrees"

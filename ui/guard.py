@@ -3,7 +3,8 @@
 A page on the internet can make a browser send requests to this machine. Three rules stop it:
 the ``Host`` must be one of ours (no DNS rebinding), a browser must say that a request which
 changes something comes from our own page (no cross-site requests), and on an address that other
-machines can reach everybody has to log in.
+machines can reach everybody has to log in. Without a login people may say who they are: several
+label by turns on one computer, and each label carries the name of who gave it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,22 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote, unquote, urlsplit
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-#: The header that tells the pages who is logged in; never believed when it comes from outside.
+#: The header that tells the pages who it is, percent-encoded; never believed when it comes from
+#: outside.
 USER_HEADER = "x-maskpose-user"
+#: What a browser remembers of who sits before it, percent-encoded; it counts only without a login.
+NAME_COOKIE = "maskpose-name"
+#: What a page calls who works in it, percent-encoded. It counts more than the cookie: another tab
+#: may have changed that since the page was opened.
+PAGE_HEADER = "x-maskpose-annotator"
+MAX_NAME = 200
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = {
     "x-content-type-options": "nosniff",
@@ -55,20 +64,24 @@ class Guard:
         if refusal is not None:
             await _refuse(refusal, scope, receive, send)
             return
-        user = self._user(headers)
+        user = self._user(headers) if self._users else _chosen_name(headers)
         own = USER_HEADER.encode()
         kept = [(name, value) for name, value in scope["headers"] if name != own]
         if user:
-            kept.append((own, user.encode()))
+            kept.append((own, quote(user).encode()))
         await self._app({**scope, "headers": kept}, receive, _with_policy(send))
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         host = headers.get("host", "")
         if self._hosts is not None and _hostname(host) not in self._hosts:
             return PlainTextResponse(f"this server does not answer for host {host!r}\n", 421)
-        if self._users and self._user(headers) is None:
-            ask = {"www-authenticate": 'Basic realm="MaskPose Studio", charset="UTF-8"'}
-            return PlainTextResponse("log in to use this studio\n", 401, headers=ask)
+        if self._users:
+            user, named = self._user(headers), _name(headers.get(PAGE_HEADER))
+            if user is None:
+                ask = {"www-authenticate": 'Basic realm="MaskPose Studio", charset="UTF-8"'}
+                return PlainTextResponse("log in to use this studio\n", 401, headers=ask)
+            if named not in (None, user):  # a page from before somebody else logged in
+                return PlainTextResponse(f"{named} opened this page, not {user}: reload it\n", 401)
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
         if changes and not _is_from_own_page(headers, host):
             return PlainTextResponse("requests from other sites are refused\n", 403)
@@ -86,6 +99,22 @@ class Guard:
         known = self._users.get(name)
         right = hmac.compare_digest(password.encode(), (known or "").encode())
         return name if known is not None and right else None
+
+
+def _chosen_name(headers: Mapping[str, str]) -> str | None:
+    named = _name(headers.get(PAGE_HEADER))
+    if named:
+        return named
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(NAME_COOKIE)
+    except CookieError:
+        return None
+    return _name(morsel.value) if morsel else None
+
+
+def _name(quoted: str | None) -> str | None:
+    name = unquote(quoted or "").strip()
+    return name if 0 < len(name) <= MAX_NAME else None
 
 
 def _is_from_own_page(headers: Mapping[str, str], host: str) -> bool:

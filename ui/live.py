@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.faces import MASK_CLASSES, FaceBox, FacePrediction, MaskPrediction
 from core.head_pose import head_pose
+from core.tracking import FaceTracker
 from ui.one_euro import OneEuro
+
+if TYPE_CHECKING:
+    from core.predictor import Predictor
 
 #: Boxes of two frames that overlap this much are one face.
 _SAME_FACE_IOU = 0.3
@@ -41,6 +46,13 @@ class LiveView:
 
     tracks: tuple[Track, ...] = ()
     times_s: tuple[float, ...] = ()
+    tracker: FaceTracker = field(default_factory=FaceTracker)
+
+    def answer(self, frame_rgb: np.ndarray, time_s: float, predictor: Predictor) -> LiveView:
+        """After one more frame: its faces are found or followed, answered and smoothed."""
+        tracker = self.tracker.step(frame_rgb, predictor.detector.detect)
+        faces = predictor.predict_boxes(frame_rgb, tracker.boxes)
+        return replace(self, tracker=tracker).step(faces, time_s)
 
     def step(self, faces: Sequence[FacePrediction], time_s: float) -> LiveView:
         """After one more frame."""

@@ -9,20 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from db.database import connect
 from db.home import Home
 from db.models import get_model, list_models, model_in_use
-from ui.served_models import Role, register_served, warm_up
+from ui.served_models import Role, ShelfModel, loaded, quickened
 
-if TYPE_CHECKING:  # importing it takes seconds (torch): the shelf does so in its own thread
+if TYPE_CHECKING:
     from core.detector import FaceDetector
-    from core.predictor import Predictor
-
-State = Literal["loading", "ready", "failed"]
 
 #: How soon a promoted student answers.
 _LOOK_FOR_PROMOTIONS_S = 5.0
@@ -36,18 +32,6 @@ NO_STUDENT = (
 
 class ModelsNotReady(RuntimeError):
     """Nothing can be answered now; the message is one sentence for the person who asked."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShelfModel:
-    """One model and how far it is. ``name`` is the predictor's ``model_id`` once it is ready."""
-
-    name: str
-    role: Role
-    path: Path
-    state: State = "loading"
-    error: str = ""
-    predictor: Predictor | None = None
 
 
 class ModelShelf:
@@ -76,6 +60,8 @@ class ModelShelf:
         self._all_done = threading.Event()
         self._stopping = threading.Event()
         self._versions: dict[str, ShelfModel] = {}  # other students, loaded because somebody asked
+        self._failure = ""  # why nothing at all, or no promoted student, could be loaded
+        self._refused: Path | None = None  # the promoted student that could not be loaded
 
     def start(self) -> None:
         """Begin to load in a thread of its own, which then follows promotions."""
@@ -102,6 +88,7 @@ class ModelShelf:
         models = self.models
         return (
             bool(models)
+            and not self._failure
             and models[0].role == "student"
             and all(model.state == "ready" for model in models)
         )
@@ -122,6 +109,8 @@ class ModelShelf:
             return f"Loading {loading[0]} ({len(self.models) - len(loading)} of {len(self.models)})"
         if failed:
             return f"{len(failed)} model(s) could not be loaded. {failed[0]}"
+        if self._failure:
+            return self._failure
         if not any(model.role == "student" for model in self.models):
             return NO_STUDENT
         teachers = len(self.models) - 1
@@ -137,7 +126,7 @@ class ModelShelf:
             return self._version(version)
         model = next((model for model in self.models if model.role == "student"), None)
         if model is None:
-            raise ModelsNotReady(NO_STUDENT if self._student_done.is_set() else self.status())
+            raise ModelsNotReady(self.status())
         if model.state == "failed":
             raise ModelsNotReady(f"The student could not be loaded: {model.error}")
         if model.predictor is None:
@@ -167,7 +156,7 @@ class ModelShelf:
         if known is None:
             with connect(self._home, read_only=True) as db:
                 path = self._home.root / get_model(db, name).path
-            known = self._load(ShelfModel(name=name, role="student", path=path))
+            known = self._loaded(ShelfModel(name=name, role="student", path=path))
             if known.state == "failed":
                 raise ModelsNotReady(f"{name} could not be loaded: {known.error}")
             with self._lock:
@@ -175,41 +164,60 @@ class ModelShelf:
         return known
 
     def _run(self) -> None:
-        self._load_all()
+        try:
+            self._load_all()
+            self._quicken()
+        except Exception as error:  # without it the pages would say that there is no student
+            _LOG.exception("cannot load the models")
+            self._failure = f"The models could not be loaded: {' '.join(str(error).split())}"
+        finally:
+            for done in (self._looked, self._student_done, self._all_done):
+                done.set()
         while self._student is None and not self._stopping.wait(_LOOK_FOR_PROMOTIONS_S):
-            self._follow_champion()
+            try:
+                self._follow_champion()
+            except Exception:  # such as a busy database: the next look is soon
+                _LOG.exception("cannot look for a promoted student")
+
+    def _load_all(self) -> None:
+        from core.detector import FaceDetector
+        from core.predictor import STUDENT, TEACHERS, WEIGHTS
+
+        self._detector = FaceDetector()
+        files = _student_files(self._student, self._champion(), STUDENT)
+        teachers = self._teachers
+        if teachers is None:
+            teachers = sorted(WEIGHTS.glob(TEACHERS))
+        with self._lock:
+            self._models = _entries(files, "student") + _entries(teachers, "teacher")
+        self._looked.set()
+        for index, model in enumerate(self.models):
+            self._settle(index, self._loaded(model))
+            if model.role == "student":
+                self._student_done.set()
+        self._student_done.set()
+        self._all_done.set()
+
+    def _quicken(self) -> None:
+        """Now that everything answers, look for something faster to answer with."""
+        for index, model in enumerate(self.models):
+            self._settle(index, quickened(model, self._device))
 
     def _follow_champion(self) -> None:
         """Load a newly promoted student beside the old one, which serves until it is ready."""
         path = self._champion()
         now = next((model for model in self.models if model.role == "student"), None)
-        if path is None or (now is not None and now.path == path):
+        if path in (None, self._refused) or (now is not None and now.path == path):
             return
-        model = self._load(ShelfModel(name=path.stem, role="student", path=path))
+        model = self._loaded(ShelfModel(name=path.stem, role="student", path=path))
+        if model.state == "failed" and now is not None:
+            self._refused = path
+            self._failure = f"The promoted student could not be loaded: {model.error}"
+            return
+        self._refused, self._failure = None, ""
         with self._lock:
             self._models = (model, *(one for one in self._models if one.role == "teacher"))
-
-    def _load_all(self) -> None:
-        try:
-            from core.detector import FaceDetector
-            from core.predictor import STUDENT, TEACHERS, WEIGHTS
-
-            self._detector = FaceDetector()
-            files = _student_files(self._student, self._champion(), STUDENT)
-            teachers = self._teachers
-            if teachers is None:
-                teachers = sorted(WEIGHTS.glob(TEACHERS))
-            with self._lock:
-                self._models = _entries(files, "student") + _entries(teachers, "teacher")
-            self._looked.set()
-            for index, model in enumerate(self.models):
-                self._settle(index, self._load(model))
-                if model.role == "student":
-                    self._student_done.set()
-        finally:
-            self._looked.set()
-            self._student_done.set()
-            self._all_done.set()
+        self._settle(0, quickened(model, self._device))
 
     def _champion(self) -> Path | None:
         with connect(self._home) as db:
@@ -217,17 +225,8 @@ class ModelShelf:
         path = self._home.root / champion.path if champion else None
         return path if path is not None and path.is_file() else None
 
-    def _load(self, model: ShelfModel) -> ShelfModel:
-        from core.predictor import load_predictor
-
-        try:
-            predictor = load_predictor(str(model.path), self._device, detector=self._detector)
-            warm_up(predictor)
-            register_served(self._home, model.role, model.path, predictor)
-        except Exception as error:  # whatever it is, the pages must say so and go on
-            _LOG.exception("cannot load %s", model.path)
-            return replace(model, state="failed", error=" ".join(str(error).split()))
-        return replace(model, state="ready", name=predictor.model_id, predictor=predictor)
+    def _loaded(self, model: ShelfModel) -> ShelfModel:
+        return loaded(self._home, model, self._device, self._detector)
 
     def _settle(self, index: int, model: ShelfModel) -> None:
         with self._lock:

@@ -16,9 +16,12 @@ button { font: inherit; color: var(--st-primary-color); background: none; border
 """
 
 
-def notify(message: str | None) -> None:
-    """Show ``message`` once, where the person allowed it; None only offers to allow it."""
-    _component()(data={"title": TITLE, "message": message}, key="notifier")
+def notify(message: str | None, moment: str = "") -> None:
+    """Show ``message`` once, where the person allowed it; None only offers to allow it.
+
+    ``moment`` tells two events with the same words apart.
+    """
+    _component()(data={"title": TITLE, "message": message, "moment": moment}, key="notifier")
 
 
 @functools.cache

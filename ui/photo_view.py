@@ -26,20 +26,22 @@ _COMPONENTS = Path(__file__).parent / "components"
 _MAX_SHOWN_PX = 2000
 
 EMPTY = (
-    '<div class="mp-empty"><p>Drop a photo on the left, paste one, take one with the camera, '
-    "or click an example.</p><p>Every face gets a box, its head pose and whether a mask is "
+    '<div class="mp-empty"><p>Drop a photo, paste one, take one with the camera, or click an '
+    "example.</p><p>Every face gets a box, its head pose and whether a mask is "
     "worn.</p></div>"
 )
 
 
 def view_css() -> str:
-    parts = ("demo.css", "photo_view.css", "face_cards.css")
-    files = [(_COMPONENTS / name).read_text(encoding="utf-8") for name in parts]
-    return "\n".join(files)
+    return _joined("demo.css", "photo_view.css", "face_cards.css")
 
 
 def view_js() -> str:
-    return (_COMPONENTS / "photo_view.js").read_text(encoding="utf-8")
+    return _joined("photo_view.js", "box_drawing.js")
+
+
+def _joined(*names: str) -> str:
+    return "\n".join((_COMPONENTS / name).read_text(encoding="utf-8") for name in names)
 
 
 def photo_html(
@@ -47,7 +49,7 @@ def photo_html(
 ) -> str:
     """Everything about a photo, to be shown in one piece."""
     image_rgb = decode_image(photo.data, photo.name)
-    picture = drawn_jpeg(photo, style=style, min_score=min_score)
+    picture = encode_jpeg(drawn(photo, style=style, min_score=min_score))
     return (
         f'<section class="mp-photo" aria-label="Answers for {escape(photo.name)}">'
         f'<p class="mp-summary" role="status">{escape(summary(photo))}</p>'
@@ -56,11 +58,24 @@ def photo_html(
     )
 
 
-def drawn_jpeg(photo: AnsweredPhoto, *, style: Style = "axes", min_score: float = 0.0) -> bytes:
-    """The photo with the student's answers drawn in, at most ``_MAX_SHOWN_PX`` long."""
+def photos_pager(index: int, count: int) -> str:
+    """Where a photo stands among those of the page, with the way to its neighbours."""
+    if count < 2:
+        return ""
+    back, on = (("" if enabled else " disabled") for enabled in (index > 0, index < count - 1))
+    return (
+        '<nav class="mp-pager mp-photos" aria-label="Your photos">'
+        f'<button type="button" data-act="photo" data-photo="{index - 1}"{back}>Previous</button>'
+        f"<span>Photo {index + 1} of {count}</span>"
+        f'<button type="button" data-act="photo" data-photo="{index + 1}"{on}>Next</button></nav>'
+    )
+
+
+def drawn(photo: AnsweredPhoto, *, style: Style = "axes", min_score: float = 0.0) -> np.ndarray:
+    """The photo (H, W, 3) with the student's answers drawn in, at most ``_MAX_SHOWN_PX`` long."""
     image_rgb = decode_image(photo.data, photo.name)
     answered = [face.student for _, face in shown_faces(photo, min_score) if face.answers]
-    return encode_jpeg(_shrunk(draw_faces(image_rgb, answered, style)))
+    return _shrunk(draw_faces(image_rgb, answered, style))
 
 
 def summary(photo: AnsweredPhoto) -> str:
@@ -98,7 +113,7 @@ def _tools(photo: AnsweredPhoto, jpeg: bytes) -> str:
         f'<button type="button" data-tool="copy" data-text="{answer}">Copy as JSON</button>'
         f'<a download="{stem}-faces.csv" href="{csv_url}">Download CSV</a>'
         f'<a download="{stem}-faces.jpg" href="{_data_url(jpeg, "image/jpeg")}">'
-        "Download picture</a></div>"
+        'Download picture</a></div><p class="mp-hint" role="status"></p>'
     )
 
 

@@ -1,4 +1,4 @@
-"""What the train and models pages show and do, free of any toolkit."""
+"""What the train page shows and does, free of any toolkit."""
 
 from __future__ import annotations
 
@@ -14,22 +14,15 @@ from db.database import connect
 from db.errors import StudioError
 from db.filters import FaceFilter
 from db.label_changes import LabelChanges, changes_since
-from db.models import (
-    AliasChange,
-    Model,
-    alias_history,
-    aliases,
-    list_models,
-    model_in_use,
-    promote,
-    roll_back,
-)
+from db.models import list_models, model_in_use
 from db.review_queue import count
 from db.runs import Run, get_run, list_runs, metric_names, metrics
 from db.settings import get_setting, set_setting
+from trainer.jobs.backend import JobBackend
 from trainer.jobs.devices import Device, find_devices
 from trainer.jobs.local import LocalJobs, tend
-from trainer.jobs.run_files import RunFiles
+from trainer.jobs.ray_cluster import jobs_on
+from trainer.jobs.supervisor import device_environment
 from ui.studio import Studio
 
 #: What a preset is for, in the order the page offers them.
@@ -40,6 +33,7 @@ PRESETS: Mapping[str, str] = {
 }
 ACTIVE = ("queued", "running")
 _EVER = "0000"
+_FOLDERS = "retraining/folders"
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -75,6 +69,7 @@ def start(
     replay: Sequence[str] = (),
     benchmarks: Sequence[str] = (),
     changes: Mapping[str, Any] | None = None,
+    cluster_workers: int = 0,
 ) -> Run:
     """Queue a training. Raises StudioError, one line, when it cannot begin."""
     from trainer.redistill import RetrainingConfig, prepare
@@ -87,10 +82,21 @@ def start(
         changes=dict(changes or {}),
         replay=[str(Path(folder).expanduser().resolve()) for folder in replay],
         benchmarks=[str(Path(folder).expanduser().resolve()) for folder in benchmarks],
+        cluster_workers=cluster_workers,
     )
     prepared = prepare(studio.home, config).to_json()
     _refuse_twice(studio, prepared, device)
-    return LocalJobs(studio.home).submit(prepared, device=device)
+    run = jobs_on(studio.home, device).submit(prepared, device=device)
+    with connect(studio.home) as db:
+        set_setting(db, _FOLDERS, {"replay": config.replay, "benchmarks": config.benchmarks})
+    return run
+
+
+def last_folders(studio: Studio) -> tuple[Sequence[str], Sequence[str]]:
+    """Replay and benchmark folders of the last run: the next one most likely uses them, too."""
+    with connect(studio.home, read_only=True) as db:
+        folders = get_setting(db, _FOLDERS) or {"replay": [], "benchmarks": []}
+    return folders["replay"], folders["benchmarks"]
 
 
 def _refuse_twice(studio: Studio, config: Mapping[str, Any], device: str) -> None:
@@ -106,10 +112,11 @@ def _as_stored(config: Mapping[str, Any]) -> Any:
 
 
 def runs(studio: Studio, limit: int = 20) -> list[Run]:
-    """The latest runs, newest first; those that nobody works on are taken care of on the way."""
+    """The latest trainings, newest first; what nobody works on is taken care of on the way."""
     tend(studio.home)
     with connect(studio.home, read_only=True) as db:
-        return list_runs(db, limit=limit)
+        latest = list_runs(db, limit=10 * limit)  # other jobs are among them
+    return [run for run in latest if run.recipe in PRESETS][:limit]
 
 
 def queue_place(run: Run, all_runs: Sequence[Run]) -> int:
@@ -125,6 +132,7 @@ def duration_text(studio: Studio, preset: str, device: str, replay: bool) -> str
     from trainer.annotated_faces import HELD_OUT_SHARE
     from trainer.redistill import PRESETS as RECIPES
     from trainer.redistill import RetrainingConfig
+    from trainer.speed import Speed
 
     with connect(studio.home, read_only=True) as db:
         speed = get_setting(db, _speed_key(preset, device))
@@ -132,23 +140,33 @@ def duration_text(studio: Studio, preset: str, device: str, replay: bool) -> str
     if speed is None:
         return None
     faces = (1 - HELD_OUT_SHARE) * labelled + (RetrainingConfig().max_replay if replay else 0)
-    minutes = faces * RECIPES[preset].epochs / speed / 60
-    return f"about {max(1, round(minutes))} min of training at {speed:.0f} images/s"
+    minutes = Speed(**speed).seconds(round(faces), RECIPES[preset].epochs) / 60
+    return (
+        f"about {max(1, round(minutes))} min: {faces:,.0f} faces shown to the teachers, then "
+        f"trained on at {speed['trained_per_s']:.0f} images/s"
+    )
 
 
 def measure_speed(studio: Studio, preset: str, device: str) -> None:
-    """Some seconds of real training steps on the device, kept for ``duration_text``."""
+    """Some seconds of real work on the device, kept for ``duration_text``."""
     command = [sys.executable, "-m", "trainer.speed", str(studio.home.root), device, preset]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=_ROOT)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=_ROOT,
+        env=device_environment(device),
+    )
     if done.returncode != 0:
         last = (done.stderr.strip() or "no reason was given").splitlines()[-1]
         raise StudioError(f"{device} could not be measured: {last}")
     with connect(studio.home) as db:
-        set_setting(db, _speed_key(preset, device), float(done.stdout))
+        set_setting(db, _speed_key(preset, device), json.loads(done.stdout))
 
 
 def _speed_key(preset: str, device: str) -> str:
-    return f"images_per_s/{device}/{preset}"
+    return f"speed/{device}/{preset}"
 
 
 def curves(studio: Studio, run_id: int, names: Sequence[str]) -> dict[str, list[tuple[int, float]]]:
@@ -167,52 +185,21 @@ def last_value(studio: Studio, run_id: int, name: str) -> float | None:
     return points[-1][1] if points else None
 
 
-def jobs(studio: Studio) -> LocalJobs:
+def decision(studio: Studio, run: Run) -> tuple[str, list[str]] | None:
+    """What the comparison said of a run's model: promoted, person or rejected, and why."""
+    with connect(studio.home, read_only=True) as db:
+        model = next((one for one in list_models(db, "student") if one.run_id == run.id), None)
+    report = model.metrics.get("report") if model else None
+    return (report["decision"]["verdict"], report["decision"]["reasons"]) if report else None
+
+
+def jobs(studio: Studio) -> JobBackend:
+    """Status, cancel, pause, resume and logs of any run."""
     return LocalJobs(studio.home)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Registry:
-    """All students, who serves, and how it came to that."""
-
-    students: Sequence[Model]
-    in_use: Mapping[str, Model]
-    history: Sequence[AliasChange]
-
-    def alias_of(self, model: Model) -> str:
-        return next((str(a) for a, used in self.in_use.items() if used.id == model.id), "")
-
-
-def registry(studio: Studio) -> Registry:
-    with connect(studio.home, read_only=True) as db:
-        return Registry(
-            students=list_models(db, "student"), in_use=aliases(db), history=alias_history(db)
-        )
-
-
-def promote_model(studio: Studio, name: str, who: str) -> None:
-    """A person makes this student the champion, whatever the figures say."""
-    with connect(studio.home) as db:
-        promote(db, name, reason="a person decided", changed_by=who)
-
-
-def roll_back_champion(studio: Studio, who: str) -> Model:
-    """The previous champion answers again, for everyone, from the next answer on."""
-    with connect(studio.home) as db:
-        return roll_back(db, reason="a person rolled back", changed_by=who)
-
-
-def changed_faces(studio: Studio, model: Model, kind: str) -> list[tuple[bytes, str]]:
-    """PNG crops with captions of faces that became ``better`` or ``worse``."""
-    report = model.metrics.get("report")
-    if report is None or model.run_id is None:
-        return []
-    folder = RunFiles.of(studio.home, model.run_id).changed
-    return [
-        (
-            (folder / face["file"]).read_bytes(),
-            f"{face['label']}: {face['before']} → {face['after']}",
-        )
-        for face in report["faces"][kind]
-        if (folder / face["file"]).is_file()
-    ]
+def device_text(name: str) -> str | None:
+    """Memory and use of a run's devices at this moment; None where they cannot be told."""
+    found = {device.name: device for device in find_devices()}
+    texts = [found[one].text() for one in name.split(",") if one in found]
+    return " | ".join(texts) if texts and name != "cpu" else None

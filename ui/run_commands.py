@@ -18,12 +18,15 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Register both with the parser of ``launch.py``."""
     train = commands.add_parser("retrain", help="from people's labels to a better student")
     train.add_argument("--preset", default="quick", choices=("quick", "standard", "full"))
-    train.add_argument("--device", default="cpu", help="cpu, cuda:N, or several: cuda:0,cuda:1")
+    train.add_argument("--device", default="cpu", help="cpu, cuda:N, cuda:0,cuda:1, or ray")
     train.add_argument(
         "--replay", nargs="+", type=Path, default=(), metavar="DIR", help="data not to forget"
     )
     train.add_argument(
         "--benchmark", nargs="+", type=Path, default=(), metavar="DIR", help="data to measure on"
+    )
+    train.add_argument(
+        "--cluster-workers", type=int, default=0, metavar="N", help="with ray: so many processes"
     )
     train.add_argument("--wait", action="store_true", help="until the run is over")
     _finish(train, retrain)
@@ -44,7 +47,7 @@ def _finish(parser: argparse.ArgumentParser, command: object) -> None:
 def retrain(args: argparse.Namespace) -> int:
     from core.datasets import DatasetError
     from db.migrations import open_home
-    from trainer.jobs.local import LocalJobs
+    from trainer.jobs.ray_cluster import jobs_on
     from trainer.redistill import RetrainingConfig, prepare
 
     home = open_home(args.home)
@@ -55,8 +58,9 @@ def retrain(args: argparse.Namespace) -> int:
         preset=args.preset,
         replay=[str(folder.resolve()) for folder in args.replay],
         benchmarks=[str(folder.resolve()) for folder in args.benchmark],
+        cluster_workers=args.cluster_workers,
     )
-    jobs = LocalJobs(home)
+    jobs = jobs_on(home, args.device)
     run = jobs.submit(prepare(home, config).to_json(), device=args.device)
     print(f"run {run.id} is queued on {run.device}; see `python launch.py runs {run.id}`")
     while args.wait and jobs.status(run.id).status in _ACTIVE:

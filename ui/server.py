@@ -1,13 +1,18 @@
 """The app on one port: the studio's pages at ``/``, the demo at ``/demo/``, REST at ``/api/``.
 
 Gradio and Streamlit take seconds to import, so a front door opens the port at once, shows a page
-that says so, and hands over when the app is built. Models load later still, beside the pages.
+that says so, and hands over to the pages, then to the demo, when they are built. Models load later
+still, beside the pages.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import socket
+import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -18,15 +23,19 @@ from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 
-from ui.front_door import FrontDoor
+from db.errors import StudioError
+from ui.face_measuring import start_measuring
+from ui.front_door import FrontDoor, Part
 from ui.guard import LOCAL_HOSTS, Guard
+from ui.navigation import entries
 from ui.studio import Studio, open_studio
 from ui.theme import TITLE, gradio_theme, streamlit_options
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-Part = Literal["all", "demo"]
+_LOG = logging.getLogger(__name__)
+Only = Literal["all", "demo"]
 
 _SHELL = Path(__file__).parent / "streamlit_shell.py"
 #: Enforced while an upload arrives; ``core.images`` refuses larger files anyway.
@@ -50,50 +59,56 @@ def serve(
     model: Path | None = None,
     teachers: Sequence[Path] | None = None,
     device: str = "auto",
-    auth: str | None = None,
-    only: Part = "all",
+    auth: Sequence[str] = (),
+    only: Only = "all",
     open_browser: bool = True,
 ) -> None:
     """Run the app until it is stopped. Raises ServeError before anything is opened.
 
-    ``auth`` is ``NAME:PASSWORD``; without it only this machine may be served.
+    ``auth`` is ``NAME:PASSWORD`` for each person; without it only this machine may be served.
     """
     users = _users(auth)
     hosts = _hosts(host, logged_in=bool(users))
+    if model is not None and not model.is_file():
+        raise ServeError(f"--model {model}: no such file")
     _check_port(host, port)
     os.environ.update(_QUIET)
     studio = open_studio(home, model, teachers, device)
 
-    def build() -> FastAPI:
-        built = build_app(studio, only)
+    def last() -> FastAPI:
+        demo = build_demo_app(studio, in_shell=only == "all")
         studio.models.start()  # after the pages: both would only slow each other down
-        return built
+        if only == "all":
+            _tend(studio)
+            start_measuring(studio.home)
+        return demo
 
-    door = FrontDoor(build)
-    app = Guard(door, hosts, users)
+    pages = Part(prefix="/", build=lambda: build_pages(studio, only))
+    app = Guard(FrontDoor(pages, Part(prefix="/demo", build=last)), hosts, users)
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
     print(f"{TITLE}: {address}   (data: {studio.home.root}; stop with Ctrl+C)", flush=True)
     if open_browser:
         threading.Thread(target=_open_when_up, args=(address,), daemon=True).start()
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=3,
-    )
+    with tempfile.TemporaryDirectory(prefix="maskpose-") as private:
+        tempfile.tempdir = private  # of uploads and results too: nobody else's, gone at the end
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the end is reached
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=3,
+        )
 
 
-def build_app(studio: Studio, only: Part = "all") -> FastAPI:
-    """The whole app for a studio, without the guard. Imports the toolkits: takes seconds."""
-    import gradio as gr
+def build_pages(studio: Studio, only: Only = "all") -> FastAPI:
+    """All but the demo: Streamlit's pages at ``/``, components, REST. Imports Streamlit: 1–2 s."""
     from fastapi import FastAPI
     from starlette.responses import RedirectResponse
 
     from ui.api import add_api
-    from ui.gradio_demo import build_demo, page_head
-    from ui.photo_view import view_css
+    from ui.page_components import add_component_files
 
     streamlit_app = _streamlit_app() if only == "all" else None
     app = FastAPI(
@@ -104,10 +119,28 @@ def build_app(studio: Studio, only: Part = "all") -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     add_api(app, studio)
+    add_component_files(app)
+    if streamlit_app:
+        app.mount("/", streamlit_app)
+    else:
+        app.add_route("/", lambda request: RedirectResponse("/demo/"))
+    return app
+
+
+def build_demo_app(studio: Studio, *, in_shell: bool = True) -> FastAPI:
+    """The Gradio demo at ``/demo/``, with the shell's menu or alone. Imports Gradio: seconds."""
+    import gradio as gr
+    from fastapi import FastAPI
+    from starlette.responses import RedirectResponse
+
+    from ui.gradio_demo import build_demo, page_head
+    from ui.photo_view import view_css
+
+    app = FastAPI(openapi_url=None)
     app.add_route("/demo", lambda request: RedirectResponse("/demo/"))
-    gr.mount_gradio_app(
+    return gr.mount_gradio_app(
         app,
-        build_demo(studio),
+        build_demo(studio, entries() if in_shell else ()),
         path="/demo",
         theme=gradio_theme(),
         head=page_head(),
@@ -123,11 +156,6 @@ def build_app(studio: Studio, only: Part = "all") -> FastAPI:
         pwa=False,
         mcp_server=True,
     )
-    if streamlit_app:
-        app.mount("/", streamlit_app)
-    else:
-        app.add_route("/", lambda request: RedirectResponse("/demo/"))
-    return app
 
 
 def _streamlit_app():
@@ -137,16 +165,32 @@ def _streamlit_app():
     for name, value in streamlit_options().items():
         config.set_option(name, value)
     config.set_option("server.maxUploadSize", _MAX_UPLOAD_MB)
+    for name in ("uvicorn.access", "uvicorn.error"):  # Streamlit has just made them talkative
+        logging.getLogger(name).setLevel(logging.WARNING)
     return st.App(_SHELL)
 
 
-def _users(auth: str | None) -> dict[str, str]:
-    if auth is None:
-        return {}
-    name, _, password = auth.partition(":")
-    if not name or len(password) < 8:
-        raise ServeError("--auth: expected NAME:PASSWORD with a password of at least 8 characters")
-    return {name: password}
+def _tend(studio: Studio) -> None:
+    """Trainings that waited, or died, while nobody was there to see it."""
+    from trainer.jobs.local import tend
+
+    try:
+        tend(studio.home)
+    except (StudioError, OSError):  # the Train page looks again whenever somebody visits it
+        _LOG.exception("cannot look after the trainings")
+
+
+def _users(auth: Sequence[str]) -> dict[str, str]:
+    """Name → password."""
+    users = {}
+    for one in auth:
+        name, _, password = one.partition(":")
+        if not name or len(password) < 8:
+            raise ServeError(
+                "--auth: expected NAME:PASSWORD with a password of at least 8 characters"
+            )
+        users[name] = password
+    return users
 
 
 def _hosts(host: str, *, logged_in: bool) -> frozenset[str] | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import cv2
 
 from core.crop import cut_square
 from core.faces import FaceBox
@@ -12,8 +15,9 @@ from db.database import connect, snapshot
 from db.events import Annotation
 from db.faces import Face, faces_of_image, get_face
 from db.filters import FaceFilter
-from db.images import Image, get_image, list_images, read_bytes
+from db.images import Image, get_image, list_images, list_sources, read_bytes
 from db.predictions import Prediction, predictions_of_face
+from db.queue_items import QueueItem, items_of
 from db.review_queue import Cursor, Order, Page, QueueQuery, count, peek
 from ui.studio import Studio
 
@@ -36,12 +40,29 @@ def totals(studio: Studio) -> Totals:
         return Totals(faces=everything, labelled=count(db, FaceFilter(status="labelled")))
 
 
+def count_faces(studio: Studio, filter: FaceFilter) -> int:
+    with connect(studio.home, read_only=True) as db:
+        return count(db, filter)
+
+
 def page_of_faces(
     studio: Studio, order: Order, filter: FaceFilter, after: Cursor | None = None, size: int = 24
 ) -> Page:
     """Some stored faces in an order, and where the next page begins."""
     with connect(studio.home, read_only=True) as db:
         return peek(db, QueueQuery(order=order, filter=filter), count=size, after=after)
+
+
+def faces_by_id(studio: Studio, face_ids: Sequence[int]) -> list[QueueItem]:
+    """These faces, in this order; unknown ones are left out."""
+    with connect(studio.home, read_only=True) as db:
+        return items_of(db, face_ids)
+
+
+def sources(studio: Studio) -> list[str]:
+    """Where pictures came from, in the order they came."""
+    with connect(studio.home, read_only=True) as db:
+        return list_sources(db)
 
 
 def photos(studio: Studio, before_id: int | None = None, limit: int = 100) -> list[Image]:
@@ -94,8 +115,31 @@ def photo_file(studio: Studio, image_id: int) -> tuple[Image, bytes]:
     return image, read_bytes(studio.home, image)
 
 
+def crop_of_face(studio: Studio, face_id: int, side_px: int = CROP_PX) -> bytes:
+    """As ``face_crop``, of a face by its number. Raises NotFound."""
+    with connect(studio.home, read_only=True) as db:
+        face = get_face(db, face_id)
+        image = get_image(db, face.image_id)
+    return _cut(image, read_bytes(studio.home, image), face.box, side_px)
+
+
+def photo_view(studio: Studio, image_id: int, max_px: int) -> bytes:
+    """A kept photo for the screen: upright, a JPEG, its longer side at most ``max_px``."""
+    image, data = photo_file(studio, image_id)
+    image_rgb = decode_image(data, image.name)
+    height_px, width_px = image_rgb.shape[:2]
+    scale = max_px / max(height_px, width_px)
+    if scale < 1:
+        size = (max(1, round(width_px * scale)), max(1, round(height_px * scale)))
+        image_rgb = cv2.resize(image_rgb, size, interpolation=cv2.INTER_AREA)
+    return encode_jpeg(image_rgb)
+
+
 def face_crop(studio: Studio, image_id: int, box: FaceBox, side_px: int = CROP_PX) -> bytes:
     """A square JPEG of a face with some of what is around it."""
-    image, data = photo_file(studio, image_id)
+    return _cut(*photo_file(studio, image_id), box, side_px)
+
+
+def _cut(image: Image, data: bytes, box: FaceBox, side_px: int) -> bytes:
     image_rgb = decode_image(data, image.name)
     return encode_jpeg(cut_square(image_rgb, box.square(CROP_FACTOR), side_px))

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
 
-from ui.theme import TITLE
-from ui.views import data, demo, home, models, review, train
+from ui.navigation import DETAILS, HOME, MENUS, PAGES, Page
+from ui.theme import TITLE, streamlit_style
 
 ICON = Path(__file__).parent / "components" / "icon.svg"
-#: Address → title, icon and what shows it; the first is the start page.
-PAGES = {
-    "home": ("Home", ":material/home:", home.show),
-    "try": ("Demo", ":material/photo_camera:", demo.show),
-    "review": ("Review", ":material/fact_check:", review.show),
-    "train": ("Train", ":material/model_training:", train.show),
-    "models": ("Models", ":material/inventory_2:", models.show),
-    "data": ("Data", ":material/database:", data.show),
-}
 
 
 def main() -> None:
     st.set_page_config(page_title=TITLE, page_icon=str(ICON), layout="wide")
-    pages = {
-        path: st.Page(show, title=title, icon=icon, url_path=path, default=path == "home")
-        for path, (title, icon, show) in PAGES.items()
-    }
+    st.html(streamlit_style())
+    menus = {"": (*PAGES, *DETAILS)} | {menu.title: menu.pages for menu in MENUS}
+    pages = {page.path: _streamlit_page(page) for menu in menus.values() for page in menu}
     st.session_state["pages"] = pages  # for links from one page to another
-    st.navigation(list(pages.values()), position="top").run()
+    shown = {title: [pages[page.path] for page in menu] for title, menu in menus.items()}
+    st.navigation(shown, position="top").run()
+
+
+def _streamlit_page(page: Page):
+    def show() -> None:
+        import_module(page.module).show()  # here: other pages' libraries cost seconds
+
+    return st.Page(
+        show,
+        title=page.title,
+        icon=f":material/{page.icon}:",
+        url_path=page.path,
+        default=page is HOME,
+        visibility="hidden" if page in DETAILS else "visible",
+    )
 
 
 if __name__ == "__main__":

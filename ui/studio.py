@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from db.home import Home
 from db.migrations import open_home
+from ui.data_jobs import DataJobs
 from ui.guard import USER_HEADER
 from ui.model_shelf import ModelShelf
 
@@ -25,13 +27,14 @@ class Studio:
     home: Home
     models: ModelShelf
     annotator: str
+    jobs: DataJobs = field(default_factory=DataJobs)
 
     def who(self, headers: Mapping[str, str] | None) -> str:
-        """Who sends this request: the one who is logged in, else the owner of the studio.
+        """Who sends this request: who is logged in or gave a name, else the owner of the studio.
 
         The guard lets nobody but itself set the header.
         """
-        return (headers or {}).get(USER_HEADER) or self.annotator
+        return unquote((headers or {}).get(USER_HEADER) or "") or self.annotator
 
 
 def open_studio(

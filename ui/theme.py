@@ -13,18 +13,21 @@ FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 RADIUS_PX = 8
 
-#: Contrast of text and accent on their backgrounds is at least 4.5.
+#: Contrast of text and accent on their backgrounds is at least 4.5, also of captions, which
+#: Streamlit draws in the text colour at 60 %.
 LIGHT = {
     "accent": "#0a6ebd",
+    "button": "#0a6ebd",  # Streamlit writes on it in white, in both modes
     "on_accent": "#ffffff",
     "page": "#ffffff",
     "panel": "#f4f6f8",
     "border": "#d8dee5",
-    "text": "#1a2129",
+    "text": "#0b1015",
     "quiet": "#566270",
 }
 DARK = {
     "accent": "#5db4f0",
+    "button": "#1f74bf",
     "on_accent": "#06131d",
     "page": "#0f1418",
     "panel": "#182027",
@@ -50,13 +53,25 @@ def streamlit_options() -> dict[str, Any]:
     }
     for mode, colors in (("light", LIGHT), ("dark", DARK)):
         options |= {
-            f"theme.{mode}.primaryColor": colors["accent"],
+            f"theme.{mode}.primaryColor": colors["button"],
+            f"theme.{mode}.linkColor": colors["accent"],
             f"theme.{mode}.backgroundColor": colors["page"],
             f"theme.{mode}.secondaryBackgroundColor": colors["panel"],
             f"theme.{mode}.textColor": colors["text"],
+            f"theme.{mode}.codeTextColor": colors["text"],
             f"theme.{mode}.borderColor": colors["border"],
         }
     return options
+
+
+def streamlit_style() -> str:
+    """What the settings cannot say: white is to be read on Streamlit's accent, so what Streamlit
+    writes in the accent could not be read on a dark page."""
+    return """<style>
+    button[data-selected="true"] { font-weight: 600 }
+    button[data-selected="true"], button[data-selected="true"] * { color: inherit !important }
+    [data-testid="stSlider"] [data-testid="stSliderThumbValue"] { color: inherit }
+    </style>"""
 
 
 def gradio_theme() -> gr.Theme:
@@ -99,7 +114,8 @@ def color_variables() -> str:
     """Our colours as CSS variables, for what we draw ourselves inside Gradio."""
     light = "".join(f"--mp-{name}:{value};" for name, value in _dashed(LIGHT))
     dark = "".join(f"--mp-{name}:{value};" for name, value in _dashed(DARK))
-    return f":root{{{light}}} .dark{{{dark}--color-accent:{DARK['accent']};}}"
+    accent = f"--color-accent:{DARK['accent']}!important;"  # the theme knows one for both modes
+    return f":root{{{light}}} .dark{{{dark}{accent}}}"
 
 
 def _dashed(colors: dict[str, str]) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 from starlette.responses import RedirectResponse
 
-from ui.api import labels, models, predict, stored, trainings
+from ui.api import labels, me, models, opinions, predict, queue, stored, takeaway, trainings
 from ui.api.limits import UploadLimit
 from ui.api.problems import add_problem_handlers, no_such_route
 from ui.api.reference import add_reference
@@ -15,7 +15,7 @@ from ui.studio import Studio
 def add_api(app: FastAPI, studio: Studio) -> None:
     """All routes under ``/api``; what is not one of them is a 404, not another toolkit's page."""
     router = APIRouter(prefix="/api/v1")
-    for part in (predict, stored, labels, models, trainings):
+    for part in (predict, stored, labels, queue, opinions, takeaway, models, trainings, me):
         part.add_routes(router, studio)
     app.include_router(router)
     # watchdogs ask at an address that outlives versions

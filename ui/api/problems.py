@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,10 +17,13 @@ from db.errors import (
     ImageFileMissing,
     NotFound,
     NothingToUndo,
+    NotTheLast,
     OperationIdReused,
     StudioError,
 )
-from db.events import StaleVersion
+from db.events import Conflict, StaleVersion
+from db.labels import describe
+from db.reviews import OwnLabel
 from ui.model_shelf import ModelsNotReady
 
 _STATUS: Mapping[type[Exception], int] = {
@@ -28,7 +32,9 @@ _STATUS: Mapping[type[Exception], int] = {
     ImageFileMissing: 404,
     StaleVersion: 409,
     NothingToUndo: 409,
+    NotTheLast: 409,
     OperationIdReused: 409,
+    OwnLabel: 409,
     DatabaseBusy: 503,
     ModelsNotReady: 503,
     StudioError: 500,
@@ -67,15 +73,24 @@ def _handler(status: int):
 
 
 def _stale(request: Request, error: StaleVersion) -> JSONResponse:
-    conflicts = [
-        {
-            "face_id": conflict.face_id,
-            "base_version": conflict.base_version,
-            "version": conflict.current.version if conflict.current else 0,
-        }
-        for conflict in error.conflicts
-    ]
-    return problem(409, str(error), conflicts=conflicts)
+    return problem(409, str(error), conflicts=[_conflict(one) for one in error.conflicts])
+
+
+def _conflict(conflict: Conflict) -> dict[str, Any]:
+    """What is there now, by whom, so that a person can decide; nulls where there is no label."""
+    current = conflict.current
+    return {
+        "face_id": conflict.face_id,
+        "base_version": conflict.base_version,
+        "version": current.version if current else 0,
+        "mask": current.label.mask if current else None,
+        "rejected": current.label.rejected if current else False,
+        "pose": asdict(current.label.pose) if current and current.label.pose else None,
+        "label": describe(current.label) if current else None,
+        "annotator": current.annotator if current else None,
+        "created_at": current.created_at if current else None,
+        "client_op_id": current.client_op_id if current else None,
+    }
 
 
 def _http(request: Request, error: HTTPException) -> JSONResponse:

@@ -10,6 +10,9 @@ from core.faces import FaceBox, MaskLabel
 
 T = TypeVar("T")
 
+#: Faces of one gesture: as many as a grid shows.
+MAX_CHANGES = 10_000
+
 
 class FromRow(BaseModel):
     """Filled from the attributes of a database value."""
@@ -104,21 +107,34 @@ class Face(BaseModel):
     label: Label | None
 
 
+class FaceCount(BaseModel):
+    faces: int
+
+
 class QueuedFace(BaseModel):
-    """A face with its label and the student's opinion, as a review screen needs it."""
+    """A face with its label and the student's opinion, as a review screen needs it.
+
+    ``is_labelled`` without ``label``: not a face. ``entropy`` is the student's doubt in nats.
+    """
 
     face_id: int
     version: int
     image_id: int
     image_name: str
+    source: str
     box: tuple[float, float, float, float]
     is_labelled: bool
     label: MaskLabel | None
     annotator: str | None
+    annotated_at: str | None
     predicted: MaskLabel | None
     confidence: float | None
     pose: Pose | None
+    entropy: float | None
     disagreement: float | None
+    label_error: float | None
+    label_error_reason: str | None
+    is_flagged: bool
 
 
 class StoredPrediction(BaseModel):
@@ -148,13 +164,53 @@ class Gesture(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     client_op_id: str = Field(min_length=8, max_length=200)
-    changes: list[ChangeRequest] = Field(min_length=1, max_length=1000)
+    changes: list[ChangeRequest] = Field(min_length=1, max_length=MAX_CHANGES)
 
 
-class UndoRequest(BaseModel):
+class OpinionGesture(Gesture):
+    """What somebody says of faces that others labelled. Changes that say nothing mean "unsure".
+
+    ``blind``: the labels were not on the screen.
+    """
+
+    blind: bool = True
+
+
+class PersonOpinion(FromRow):
+    """A second opinion; ``verdict`` compares it with the label it is about."""
+
+    id: int
+    face_id: int
+    reviewer: str
+    verdict: Literal["agree", "disagree", "unsure"]
+    blind: bool
+    opinion: Label
+    created_at: str
+
+
+class FlagsRequest(BaseModel):
+    """Doing it twice changes nothing; the operation id is for the sender's own records."""
+
     model_config = ConfigDict(extra="forbid")
 
     client_op_id: str = Field(min_length=8, max_length=200)
+    face_ids: list[int] = Field(min_length=1, max_length=MAX_CHANGES)
+    flagged: bool
+
+
+class UndoRequest(BaseModel):
+    """``gesture``: the operation id that must be the last one; another is a 409."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    client_op_id: str = Field(min_length=8, max_length=200)
+    gesture: str | None = Field(None, max_length=200)
+
+
+class UndoneStep(Annotation):
+    """An event of undo or redo; ``before`` is what the face was said to be until then."""
+
+    before: Label
 
 
 class Model(FromRow):

@@ -12,9 +12,11 @@ from db.filters import FaceFilter
 from db.queue_items import QueueItem
 from db.review_queue import Cursor, Order
 from ui import stored_faces
+from ui.api.filters import FilterText, read_filter
 from ui.api.schemas import (
     Annotation,
     Face,
+    FaceCount,
     Image,
     Label,
     Page,
@@ -44,7 +46,9 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
         """Kept photos, the newest first."""
         rows = stored_faces.photos(studio, before_id, limit)
         more = {"before_id": rows[-1].id, "limit": limit} if len(rows) == limit else None
-        return Page(items=[Image.model_validate(row) for row in rows], next=_next(request, more))
+        return Page(
+            items=[Image.model_validate(row) for row in rows], next=next_page(request, more)
+        )
 
     @router.get("/images/{image_id}", tags=["images"])
     def image(image_id: int) -> Image:
@@ -76,32 +80,44 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
         kind = _KINDS.get(suffix, "application/octet-stream")
         return Response(data, media_type=kind, headers=_FOR_EVER)
 
+    @router.get("/images/{image_id}/view", tags=["images"], response_class=Response)
+    def view(image_id: int, max_px: Annotated[int, Query(ge=64, le=4096)] = 2048) -> Response:
+        """The photo upright, as a JPEG whose longer side is at most ``max_px``."""
+        data = stored_faces.photo_view(studio, image_id, max_px)
+        return Response(data, media_type="image/jpeg", headers=_FOR_EVER)
+
     @router.get("/faces", tags=["faces"])
     @router.get("/queue", tags=["faces"])
     def faces(
         request: Request,
         order: Order = "newest",
         status: Literal["unlabelled", "labelled"] | None = None,
-        filter: Annotated[str, Query(description="further conditions, JSON")] = "{}",
+        filter: FilterText = "{}",
         after: Annotated[str | None, Query(description="from ``next``")] = None,
         limit: Limit = 100,
     ) -> Page[QueuedFace]:
         """Stored faces in an order of the review queue, with label and the student's opinion."""
         page = stored_faces.page_of_faces(
-            studio, order, _filter(filter, status), _cursor(after), limit
+            studio, order, _filter(filter, status), cursor_of(after), limit
         )
         more = (
             dict(request.query_params) | {"after": f"{page.after.value!r},{page.after.face_id}"}
             if page.after
             else None
         )
-        return Page(items=[_queued(item) for item in page.items], next=_next(request, more))
+        return Page(items=[queued(item) for item in page.items], next=next_page(request, more))
+
+    @router.get("/faces/count", tags=["faces"])
+    def count(
+        status: Literal["unlabelled", "labelled"] | None = None, filter: FilterText = "{}"
+    ) -> FaceCount:
+        """How many faces there are to a filter."""
+        return FaceCount(faces=stored_faces.count_faces(studio, _filter(filter, status)))
 
     @router.get("/faces/{face_id}/crop", tags=["faces"], response_class=Response)
     def crop(face_id: int, side_px: Annotated[int, Query(ge=32, le=1024)] = 200) -> Response:
         """A square JPEG of the face and some of what is around it."""
-        face = stored_faces.face_story(studio, face_id).face
-        data = stored_faces.face_crop(studio, face.image_id, face.box, side_px)
+        data = stored_faces.crop_of_face(studio, face_id, side_px)
         return Response(data, media_type="image/jpeg", headers=_FOR_EVER)
 
     @router.get("/faces/{face_id}/predictions", tags=["faces"])
@@ -125,32 +141,35 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
         return [Annotation.model_validate(event) for event in events]
 
 
-def _queued(item: QueueItem) -> QueuedFace:
+def queued(item: QueueItem) -> QueuedFace:
     return QueuedFace(
         face_id=item.face_id,
         version=item.version,
         image_id=item.image_id,
         image_name=item.image_name,
+        source=item.source,
         box=sides(item.box),
         is_labelled=item.is_labelled,
         label=item.label,
         annotator=item.annotator,
+        annotated_at=item.annotated_at,
         predicted=item.predicted,
         confidence=item.confidence,
         pose=Pose.model_validate(item.pose) if item.pose else None,
+        entropy=item.entropy,
         disagreement=item.disagreement,
+        label_error=item.label_error,
+        label_error_reason=item.label_error_reason,
+        is_flagged=item.is_flagged,
     )
 
 
 def _filter(text: str, status: Literal["unlabelled", "labelled"] | None) -> FaceFilter:
-    try:
-        given = FaceFilter.from_json(text)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise HTTPException(422, f"filter: {error}") from None
+    given = read_filter(text)
     return given if status is None else replace(given, status=status)
 
 
-def _cursor(text: str | None) -> Cursor | None:
+def cursor_of(text: str | None) -> Cursor | None:
     if text is None:
         return None
     value, _, face_id = text.partition(",")
@@ -160,5 +179,5 @@ def _cursor(text: str | None) -> Cursor | None:
         raise HTTPException(422, f"after: {text!r} does not come from 'next'") from None
 
 
-def _next(request: Request, parameters: dict[str, object] | None) -> str | None:
+def next_page(request: Request, parameters: dict[str, object] | None) -> str | None:
     return f"{request.url.path}?{urlencode(parameters)}" if parameters else None

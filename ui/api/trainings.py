@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel
 
 from db.errors import NotFound, StudioError
-from ui import retraining
+from ui import registry, retraining
 from ui.api.schemas import Run
 from ui.studio import Studio
 
@@ -17,12 +17,15 @@ T = TypeVar("T")
 
 
 class RunRequest(BaseModel):
-    """``replay`` and ``benchmarks``: folders of data sets on the server's machine."""
+    """``replay`` and ``benchmarks``: folders of data sets on the server's machine. ``device``:
+    ``cpu``, ``cuda:N``, several, or ``ray``; ``changes``: fields of the preset's recipe."""
 
     preset: Literal["quick", "standard", "full"] = "quick"
     device: str = "cpu"
     replay: list[str] = []
     benchmarks: list[str] = []
+    changes: dict[str, float | int | str | bool] = {}
+    cluster_workers: int = 0
 
 
 class Serving(BaseModel):
@@ -37,7 +40,7 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
     @router.post("/runs", tags=["runs"], status_code=202)
     def start(body: RunRequest) -> Run:
         """Train a challenger from the labels; 409 with the reason where that cannot begin."""
-        options = {"replay": body.replay, "benchmarks": body.benchmarks}
+        options = body.model_dump(exclude={"preset", "device"})
         run = _or_409(lambda: retraining.start(studio, body.preset, body.device, **options))
         return Run.model_validate(run)
 
@@ -56,14 +59,14 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
     @router.post("/models/{name}/promote", tags=["models"])
     def promote(request: Request, name: str) -> Serving:
         """Let this student answer from now on, whatever the figures say."""
-        _or_409(lambda: retraining.promote_model(studio, name, studio.who(request.headers)))
+        _or_409(lambda: registry.promote_model(studio, name, studio.who(request.headers)))
         return Serving(champion=name)
 
     @router.post("/roll-back", tags=["models"])
     def roll_back(request: Request) -> Serving:
         """Let the previous champion answer again."""
         who = studio.who(request.headers)
-        return Serving(champion=_or_409(lambda: retraining.roll_back_champion(studio, who)).name)
+        return Serving(champion=_or_409(lambda: registry.roll_back_champion(studio, who)).name)
 
 
 def _or_409(act: Callable[[], T]) -> T:

@@ -1,4 +1,5 @@
-// Turns clicks, keys and a drawn box into one Gradio event each.
+// Turns clicks and keys into one Gradio event each. box_drawing.js, which follows in the same
+// scope, adds the boxes.
 // `element` and `trigger` come from gr.HTML; the content of `element` is replaced at every answer,
 // so listeners sit on `element` itself.
 const send = (what) => trigger("click", { ...what, nonce: Math.random() });
@@ -9,7 +10,8 @@ element.addEventListener("click", (event) => {
   if (!button || button.disabled) return;
   if (button.dataset.act) send(button.dataset);
   if (button.dataset.tool === "copy") copy(button);
-  if (button.dataset.tool === "box") setDrawing(button.getAttribute("aria-pressed") !== "true");
+  // a click without a pointer comes from the keyboard
+  if (button.dataset.tool === "box") toggleDrawing(event.detail === 0);
 });
 
 async function copy(button) {
@@ -25,9 +27,10 @@ async function copy(button) {
 
 // --- keys 1–4: label the card under focus or pointer, or the only one -----------------------
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable=true]");
+  // the box "Keep my photos" has just been ticked and holds the focus: digits are not for it
+  const typing = event.target.closest?.(
+    "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=true]");
   if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Escape") return setDrawing(false);
   if (!"1234".includes(event.key)) return;
   const cards = element.querySelectorAll(".mp-card");
   const card = element.querySelector(".mp-card:focus-within") ||
@@ -36,61 +39,31 @@ document.addEventListener("keydown", (event) => {
   if (button) send(button.dataset);
 });
 
-// --- a box drawn by hand: press, drag, release ----------------------------------------------
-let start = null;
-let frame = null;
+// --- the button under the keyboard keeps the focus when the answer replaces it ----------------
+let focused = null;
 
-function setDrawing(on) {
-  const tool = element.querySelector('button[data-tool="box"]');
-  if (!tool) return;
-  tool.setAttribute("aria-pressed", String(on));
-  element.querySelector(".mp-picture").classList.toggle("mp-drawing", on);
-}
-
-function place(event, picture) {
-  const area = picture.getBoundingClientRect();
-  const clamp = (value) => Math.min(1, Math.max(0, value));
-  return {
-    x: clamp((event.clientX - area.left) / area.width),
-    y: clamp((event.clientY - area.top) / area.height),
-  };
-}
-
-function between(a, b) {
-  return {
-    left: Math.min(a.x, b.x), top: Math.min(a.y, b.y),
-    width: Math.abs(a.x - b.x), height: Math.abs(a.y - b.y),
-  };
-}
-
-element.addEventListener("pointerdown", (event) => {
-  const picture = event.target.closest(".mp-picture.mp-drawing");
-  if (!picture) return;
-  event.preventDefault();
-  start = place(event, picture);
-  frame = document.createElement("div");
-  frame.className = "mp-frame";
-  picture.append(frame);
-  picture.setPointerCapture(event.pointerId);
+document.addEventListener("focusin", (event) => {
+  const button = element.contains(event.target) && event.target.closest("button");
+  focused = button && Object.entries(button.dataset)
+    .filter(([name]) => name !== "text")
+    .map(([name, value]) => `[data-${name}="${value}"]`).join("");
 });
 
-element.addEventListener("pointermove", (event) => {
-  if (!frame) return;
-  const box = between(start, place(event, frame.parentElement));
-  for (const side of Object.keys(box)) frame.style[side] = `${box[side] * 100}%`;
+// --- teachers that a person has unfolded stay so, and the other way round ----------------------
+const unfolded = new Map(); // photo and face → open
+
+const faceOf = (details) =>
+  `${details.closest(".mp-photo").ariaLabel}/${details.closest(".mp-card").dataset.face}`;
+
+element.addEventListener("click", (event) => {
+  const details = event.target.closest("summary")?.parentElement;
+  if (details) unfolded.set(faceOf(details), !details.open);
 });
 
-element.addEventListener("pointerup", (event) => {
-  if (!frame) return;
-  const picture = frame.parentElement;
-  const box = between(start, place(event, picture));
-  frame.remove();
-  frame = null;
-  setDrawing(false);
-  const { width, height } = picture.dataset;
-  if (box.width * width < 8 || box.height * height < 8) return; // a click, not a box
-  send({
-    act: "box", left_px: box.left * width, top_px: box.top * height,
-    width_px: box.width * width, height_px: box.height * height,
-  });
-});
+new MutationObserver(() => {
+  for (const details of element.querySelectorAll(".mp-teachers")) {
+    details.open = unfolded.get(faceOf(details)) ?? details.open;
+  }
+  if (!focused || document.activeElement !== document.body) return;
+  element.querySelector(`button${focused}`)?.focus({ preventScroll: true });
+}).observe(element, { childList: true, subtree: true });

@@ -1,69 +1,182 @@
-"""Every kept photo, its faces, and who said what about them."""
+"""All faces as a table: find some, act on many, bring data in, take data away."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from db.images import Image
-from db.labels import describe
-from ui import stored_faces
+from core.faces import MASK_CLASSES
+from db.errors import StudioError
+from db.events import StaleVersion
+from db.queue_items import QueueItem
+from db.review_queue import Cursor
+from ui import bulk_actions, stored_faces
+from ui.actions import NOT_A_FACE, Verdict
+from ui.filter_bar import Choice, choose_faces
+from ui.links import query_of
 from ui.studio import Studio, current_studio
+from ui.views import data_export, data_import, face, photo
 
 _PAGE_SIZE = 200
+_ROW_PX = 56
+_COLUMNS = {
+    "picture": st.column_config.ImageColumn(width=70),
+    "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+    "sure": st.column_config.NumberColumn(format="percent"),
+}
+_VERDICTS: tuple[Verdict, ...] = (*MASK_CLASSES, NOT_A_FACE)
 
 
 def show() -> None:
     studio = current_studio()
     st.title("Data", anchor=False)
-    st.caption(f"Kept in `{studio.home.root}`. Photos are stored only where somebody asked for it.")
-    photos = stored_faces.photos(studio, limit=_PAGE_SIZE)
-    if not photos:
-        st.info("Nothing is kept yet.")
-        return
-    picked = st.dataframe(
-        _table(photos),
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        key="photos",
+    faces, bring, take = st.tabs(["Faces", "Import", "Export and backup"], key="data-tab")
+    with faces:
+        choice = choose_faces(studio, default="newest")
+        if choice:
+            _faces(studio, choice)
+    with bring:
+        data_import.show(studio)
+    with take:
+        data_export.show(studio, choice.filter if choice else None)
+
+
+def _faces(studio: Studio, choice: Choice) -> None:
+    total = stored_faces.count_faces(studio, choice.filter)
+    cursors = _cursors(choice)
+    page = stored_faces.page_of_faces(
+        studio, choice.order, choice.filter, cursors[-1] if cursors else None, _PAGE_SIZE
     )
-    rows = picked.selection.rows
-    if rows:
-        _photo(studio, photos[rows[0]])
+    if not page.items:
+        st.info("No face fulfils these conditions." if total == 0 else "No more faces here.")
     else:
-        st.caption("Click a row to see the photo and what was said about its faces.")
+        # other rows under the same key would be chosen in place of those that were
+        rows = tuple(item.face_id for item in page.items)
+        picked = st.dataframe(
+            _table(page.items),
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="multi-row",
+            key=f"rows-{hash(rows)}",
+            column_config=_COLUMNS,
+            row_height=_ROW_PX,
+            placeholder="",
+        )
+        chosen = [page.items[row] for row in picked.selection.rows if row < len(page.items)]
+        _pager(cursors, page.after, total, len(page.items))
+        _bulk(studio, choice, chosen, total)
+        if len(chosen) == 1:
+            face_id = chosen[0].face_id
+            face.link(face_id, f"Face {face_id}: who said what and when, and the way back")
+            photo.show(studio, chosen[0].image_id)
+    _links(studio, choice)
 
 
-def _table(photos: list[Image]) -> pd.DataFrame:
+def _table(items: list[QueueItem]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "photo": [photo.name for photo in photos],
-            "width px": [photo.width_px for photo in photos],
-            "height px": [photo.height_px for photo in photos],
-            "source": [photo.source for photo in photos],
-            "added": pd.to_datetime([photo.added_at for photo in photos]),
+            "picture": [f"/api/v1/faces/{item.face_id}/crop?side_px=96" for item in items],
+            "face": [item.face_id for item in items],
+            "photo": [item.image_name for item in items],
+            "source": [item.source for item in items],
+            "label": [_label(item) for item in items],
+            "by": [item.annotator if item.is_labelled else None for item in items],
+            "when": pd.to_datetime([item.annotated_at for item in items]),
+            "the model says": [item.predicted and item.predicted.value for item in items],
+            "sure": [item.confidence for item in items],
+            "yaw°": [item.pose and round(item.pose.yaw_deg) for item in items],
+            "pitch°": [item.pose and round(item.pose.pitch_deg) for item in items],
+            "roll°": [item.pose and round(item.pose.roll_deg) for item in items],
+            "flagged": [item.is_flagged for item in items],
         }
     )
 
 
-def _photo(studio: Studio, image: Image) -> None:
-    stored = stored_faces.stored_photo(studio, image.id)
-    left, right = st.columns([2, 3])
-    _, data = stored_faces.photo_file(studio, image.id)
-    left.image(data, width="stretch", alt=image.name)
-    with right:
-        for face in stored.faces:
-            story = stored_faces.face_story(studio, face.id)
-            st.markdown(f"**Face {face.id}** · found by {face.detector}")
-            st.dataframe(
-                pd.DataFrame(
-                    {
-                        "when": [event.created_at for event in story.events],
-                        "who": [event.annotator for event in story.events],
-                        "what": [event.op for event in story.events],
-                        "label": [describe(event.label) for event in story.events],
-                    }
-                ),
-                hide_index=True,
-            )
+def _label(item: QueueItem) -> str | None:
+    if not item.is_labelled:
+        return None
+    return item.label.value if item.label else NOT_A_FACE
+
+
+def _cursors(choice: Choice) -> list[Cursor]:
+    """Where the pages before this one ended; other faces begin at the first page."""
+    if st.session_state.get("data-choice") != choice:
+        st.session_state["data-choice"] = choice
+        st.session_state["data-cursors"] = []
+    return st.session_state["data-cursors"]
+
+
+def _pager(cursors: list[Cursor], after: Cursor | None, total: int, shown: int) -> None:
+    first = len(cursors) * _PAGE_SIZE + 1
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Faces {first:,}–{first + shown - 1:,} of {total:,}", width="content")
+        if cursors:
+            st.button("Previous page", on_click=cursors.pop)
+        if after:
+            st.button("Next page", on_click=cursors.append, args=(after,))
+
+
+def _bulk(studio: Studio, choice: Choice, chosen: list[QueueItem], total: int) -> None:
+    """What can be done with the rows that are chosen, or with everything that is found."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.markdown(
+            f"**{len(chosen)} rows chosen**" if chosen else "Choose rows, or all that is found",
+            width="content",
+        )
+        everything = st.toggle(
+            f"All {total:,} faces that are found",
+            disabled=total > bulk_actions.MAX_FACES,
+            help=f"At most {bulk_actions.MAX_FACES:,} faces at once.",
+        )
+        verdict = st.selectbox(
+            "Label", _VERDICTS, format_func=str, label_visibility="collapsed", width=140
+        )
+        idle = not (chosen or everything)
+        which = _which(studio, choice, chosen, everything)
+        who = studio.who(st.context.headers)
+        for title, icon, act in (
+            (f"Label {verdict}", "label", partial(bulk_actions.label, verdict=verdict)),
+            ("Take labels away", "label_off", partial(bulk_actions.label, verdict=None)),
+            ("Flag", "flag", bulk_actions.flag_faces),
+            ("Unflag", "outlined_flag", bulk_actions.unflag_faces),
+        ):
+            pressed = st.button(title, icon=f":material/{icon}:", disabled=idle)
+            if pressed:
+                _do(partial(act, studio, which(), annotator=who))
+
+
+def _which(
+    studio: Studio, choice: Choice, chosen: list[QueueItem], everything: bool
+) -> Callable[[], list[QueueItem]]:
+    if everything:
+        return partial(bulk_actions.all_faces, studio, choice.filter)
+    return lambda: chosen
+
+
+def _do(action: Callable[[], str]) -> None:
+    """Carry out a click, say how it went, and show the new state."""
+    try:
+        said = action()
+    except StaleVersion as error:
+        st.error(f"{error}. Look at the new state, then decide.")
+    except StudioError as error:
+        st.error(str(error))
+    else:
+        st.toast(said)
+        st.rerun()
+
+
+def _links(studio: Studio, choice: Choice) -> None:
+    """Undo, also where the last action has left no face to show; and the way to other pages."""
+    query = query_of(choice.filter, choice.order)
+    pages = st.session_state["pages"]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Undo", icon=":material/undo:", help="My last action, on all its faces"):
+            who = studio.who(st.context.headers)
+            _do(partial(bulk_actions.undo, studio, annotator=who))
+        for path, label in (("grid", "These faces as a grid"), ("review", "One at a time")):
+            if path in pages:
+                st.page_link(pages[path], label=label, query_params=query)

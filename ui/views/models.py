@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
 import streamlit as st
 
 from db.errors import StudioError
 from db.models import Model
-from ui import retraining
+from ui import registry as registries
 from ui.studio import Studio, current_studio
 
 _VERDICTS = {
@@ -16,11 +18,19 @@ _VERDICTS = {
     "rejected": "Rejected: surely worse.",
 }
 
+_CHANGES = {
+    "mask better": "Mask now right",
+    "mask worse": "Mask now wrong",
+    "pose better": "Pose better",
+    "pose worse": "Pose worse",
+    "pose turned": "Pose turned, unlabelled",
+}
+
 
 def show() -> None:
     studio = current_studio()
     st.title("Models", anchor=False)
-    registry = retraining.registry(studio)
+    registry = registries.registry(studio)
     if not registry.students:
         st.info("No student is registered yet.")
         return
@@ -40,32 +50,41 @@ def show() -> None:
         st.dataframe(_history(registry), hide_index=True)
 
 
-def _table(registry: retraining.Registry) -> pd.DataFrame:
+def _table(registry: registries.Registry) -> pd.DataFrame:
     students = registry.students
     return pd.DataFrame(
         {
             "serves as": [registry.alias_of(model) for model in students],
             "model": [model.name for model in students],
             "recipe": [model.recipe for model in students],
-            "run": [model.run_id for model in students],
-            "registered": pd.to_datetime([model.created_at for model in students]),
-            "licence": [model.licence for model in students],
+            "run": ["" if model.run_id is None else str(model.run_id) for model in students],
+            "registered": [_when(model.created_at) for model in students],
+            "licence": [model.licence or "" for model in students],
         }
     )
 
 
-def _roll_back(studio: Studio, registry: retraining.Registry) -> None:
+def _roll_back(studio: Studio, registry: registries.Registry) -> None:
     champion, previous = (registry.in_use.get(alias) for alias in ("champion", "previous"))
-    if champion:
-        st.markdown(f"**`{champion.name}`** answers now.")
+    _follow(studio, champion)
     if previous and st.button(f"Roll back to {previous.name}", icon=":material/undo:"):
         _do(
-            lambda: retraining.roll_back_champion(studio, _who(studio)),
+            lambda: registries.roll_back_champion(studio, _who(studio)),
             f"{previous.name} answers again.",
         )
 
 
-def _model(studio: Studio, registry: retraining.Registry, model: Model) -> None:
+@st.fragment(run_every=3.0)
+def _follow(studio: Studio, shown: Model | None) -> None:
+    """Who answers now; when somebody else changes that, this page changes, too."""
+    champion = registries.registry(studio).in_use.get("champion")
+    if champion != shown:
+        st.rerun()
+    if champion:
+        st.markdown(f"**`{champion.name}`** answers now.")
+
+
+def _model(studio: Studio, registry: registries.Registry, model: Model) -> None:
     st.subheader(model.name, anchor=False)
     report = model.metrics.get("report")
     if report:
@@ -73,15 +92,26 @@ def _model(studio: Studio, registry: retraining.Registry, model: Model) -> None:
         st.markdown(f"**{_VERDICTS[decision['verdict']]}** Compared with `{report['champion']}`:")
         for reason in decision["reasons"]:
             st.markdown(f"- {reason}")
-        st.dataframe(_comparisons(report), hide_index=True)
+        _before_and_after(report)
         _changed(studio, model)
     rejected = bool(report) and report["decision"]["verdict"] == "rejected"
     title = f"Promote {model.name}{' although it was rejected' * rejected}"
     if registry.alias_of(model) != "champion" and st.button(title, icon=":material/upgrade:"):
         _do(
-            lambda: retraining.promote_model(studio, model.name, _who(studio)),
+            lambda: registries.promote_model(studio, model.name, _who(studio)),
             f"{model.name} answers now.",
         )
+
+
+def _before_and_after(report: dict) -> None:
+    """What was known before and is now, on whole benchmarks; classes and ranges are folded."""
+    table = _comparisons(report)
+    whole = table["part"] == "all"
+    st.caption("Less is better, everywhere. A change below 0 is an improvement.")
+    st.dataframe(table[whole].drop(columns="part"), hide_index=True)
+    if not whole.all():
+        with st.expander("By mask class and by how far the head is turned"):
+            st.dataframe(table[~whole], hide_index=True)
 
 
 def _comparisons(report: dict) -> pd.DataFrame:
@@ -112,24 +142,39 @@ def _interval(interval: list[float] | None, factor: int) -> str:
 
 
 def _changed(studio: Studio, model: Model) -> None:
-    for kind, title in (("better", "Now right"), ("worse", "Now wrong")):
-        faces = retraining.changed_faces(studio, model, kind)
-        if faces:
-            st.markdown(f"**{title}**")
-            st.image([png for png, _ in faces], caption=[text for _, text in faces], width=112)
+    """Faces on which the two models differ, in a tab for each kind of change that occurred."""
+    found = {kind: registries.changed_faces(studio, model, kind) for kind in _CHANGES}
+    kinds = [kind for kind in _CHANGES if found[kind]]
+    if not kinds:
+        return
+    st.markdown("**Faces that changed**")
+    for tab, kind in zip(st.tabs([_CHANGES[kind] for kind in kinds]), kinds, strict=True):
+        if kind.startswith("pose"):
+            tab.caption(
+                f"Left: as {model.metrics['report']['champion']} sees it; right: as this model."
+            )
+        pictures, texts = zip(*found[kind], strict=True)
+        tab.image(
+            list(pictures), caption=list(texts), width=240 if kind.startswith("pose") else 120
+        )
 
 
-def _history(registry: retraining.Registry) -> pd.DataFrame:
+def _history(registry: registries.Registry) -> pd.DataFrame:
     history = registry.history
     return pd.DataFrame(
         {
-            "when": pd.to_datetime([change.created_at for change in history]),
+            "when": [_when(change.created_at) for change in history],
             "alias": [change.alias for change in history],
             "model": [change.model or "nobody" for change in history],
             "by": [change.changed_by for change in history],
             "why": [change.reason for change in history],
         }
     )
+
+
+def _when(moment: str) -> str:
+    """By the server's clock, so that it sorts as text, too; the database keeps UTC."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _do(action, done: str) -> None:

@@ -1,128 +1,61 @@
-"""Stored faces as a grid: look, and correct a label with one click."""
+"""One face at a time, by keyboard: the page around the component ``ui/components/review``.
+
+Labels go from the component to ``/api`` by themselves: Streamlit's own buttons are too slow for a
+thousand faces an hour.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from urllib.parse import urlencode
+
 import streamlit as st
 
-from core.faces import MASK_CLASSES, FaceBox
-from db.errors import StudioError
-from db.filters import FaceFilter
-from db.queue_items import QueueItem
-from db.review_queue import Cursor, Order
-from ui import actions, stored_faces
+from core.faces import MASK_CLASSES
+from db.review_queue import QueueQuery
+from ui import review_desk, stored_faces
+from ui.name_form import show_name
+from ui.page_components import page_component, who_and_where
+from ui.session_bar import choose_session, open_session
 from ui.studio import Studio, current_studio
-
-_ORDERS: dict[Order, str] = {
-    "newest": "Newest first",
-    "disagreement": "Student and teachers disagree",
-    "entropy": "The student is unsure",
-    "label_error": "The label looks wrong",
-    "random": "Shuffled",
-}
-_SHOW = {"all": None, "without a label": "unlabelled", "labelled": "labelled"}
-_VERDICTS = [*(label.value for label in MASK_CLASSES), actions.NOT_A_FACE]
-_CELL_PX = 300
-_PAGE_SIZE = 24
 
 
 def show() -> None:
     studio = current_studio()
-    st.title("Review", anchor=False)
-    order, faces = _choice()
-    page = stored_faces.page_of_faces(studio, order, faces, _after(order, faces), _PAGE_SIZE)
-    if not page.items:
-        st.info("No faces here yet. Try photos in the demo and tick **Keep my photos**.")
-        st.page_link(st.session_state["pages"]["try"], label="Open the demo")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Review", anchor=False, width="content")
+        who = show_name(studio, f"/review?{urlencode(st.query_params.to_dict())}")
+    if not stored_faces.totals(studio).faces:
+        _nothing_yet()
         return
-    with st.container(horizontal=True, gap="medium"):
-        for item in page.items:
-            _cell(studio, item)
-    _pager(page.after)
-
-
-def _choice() -> tuple[Order, FaceFilter]:
-    """What to show, in which order; changing it goes back to the first page."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        shown = st.segmented_control(
-            "Faces", list(_SHOW), default="all", required=True, on_change=_first_page
-        )
-        order = st.selectbox(
-            "Order", list(_ORDERS), format_func=_ORDERS.get, width=320, on_change=_first_page
-        )
-        st.button("Undo my last label", on_click=_undo, icon=":material/undo:")
-    return order, FaceFilter(status=_SHOW[shown])
-
-
-def _cell(studio: Studio, item: QueueItem) -> None:
-    with st.container(border=True, width=_CELL_PX):
-        crop = _crop(item.image_id, item.box)
-        st.image(crop, width="stretch", alt=f"Face {item.face_id} in {item.image_name}")
-        st.caption(f"{_opinion(item)}  \n{item.image_name} · face {item.face_id}")
-        # the key holds the version: after a change by anybody the widget starts anew
-        key = f"label-{item.face_id}-{item.version}"
-        st.segmented_control(
-            f"Label of face {item.face_id}",
-            _VERDICTS,
-            default=_verdict(item),
-            key=key,
-            on_change=_label,
-            args=(studio, item, key),
-            label_visibility="collapsed",
-        )
-
-
-def _label(studio: Studio, item: QueueItem, key: str) -> None:
-    verdict = st.session_state[key]
-    if verdict is None:  # a second click on the same label takes nothing away: Undo does
+    query = choose_session(studio, who)
+    if query is None:
         return
-    try:
-        actions.label_faces(
-            studio,
-            {item.face_id: item.version},
-            verdict,
-            annotator=studio.who(st.context.headers),
-            op_id=actions.new_op_id(),
-        )
-    except StudioError as error:
-        st.toast(str(error), icon=":material/error:")
+    _explain_if_empty(studio, query, who)
+    page_component("review")(
+        data={
+            **who_and_where(studio, who),
+            "queue": json.loads(query.to_json()),
+            "classes": [label.value for label in MASK_CLASSES],
+        },
+        key="review",
+    )
 
 
-def _undo() -> None:
-    studio = current_studio()
-    try:
-        actions.undo_last(studio, annotator=studio.who(st.context.headers))
-    except StudioError as error:
-        st.toast(str(error), icon=":material/error:")
+def _nothing_yet() -> None:
+    st.info("No faces here yet. Try photos in the demo and tick **Keep my photos**, or import.")
+    for page, label in (("try", "Open the demo"), ("data", "Import photos")):
+        if page in st.session_state["pages"]:
+            st.page_link(st.session_state["pages"][page], label=label)
 
 
-def _pager(after: Cursor | None) -> None:
-    cursors = st.session_state.setdefault("review-cursors", [])
-    with st.container(horizontal=True, horizontal_alignment="center"):
-        st.button("Previous", disabled=not cursors, on_click=lambda: cursors.pop())
-        st.button("Next", disabled=after is None, on_click=lambda: cursors.append(after))
-
-
-def _after(order: Order, faces: FaceFilter) -> Cursor | None:
-    cursors = st.session_state.get("review-cursors", [])
-    return cursors[-1] if cursors else None
-
-
-def _first_page() -> None:
-    st.session_state["review-cursors"] = []
-
-
-@st.cache_data(max_entries=2000, show_spinner=False)
-def _crop(image_id: int, box: FaceBox) -> bytes:
-    return stored_faces.face_crop(current_studio(), image_id, box)
-
-
-def _verdict(item: QueueItem) -> str | None:
-    if not item.is_labelled:
-        return None
-    return item.label.value if item.label else actions.NOT_A_FACE
-
-
-def _opinion(item: QueueItem) -> str:
-    if item.predicted is None:
-        return "the student has no opinion on the mask"
-    return f"student: **{item.predicted.value}** {item.confidence:.0%}"
+def _explain_if_empty(studio: Studio, query: QueueQuery, who: str) -> None:
+    """An order by a score shows nothing where no model has looked yet: say so."""
+    if query.order == "newest" or review_desk.progress(studio, query, who).left:
+        return
+    newest = replace(query, order="newest")
+    left = review_desk.progress(studio, newest, who).left
+    if left:
+        st.info(f"{left} faces wait, but none has the score that this order needs.")
+        st.button("Show the newest first", on_click=open_session, args=(newest,))

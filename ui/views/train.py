@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from db.errors import StudioError
-from db.runs import Run
+from db.label_changes import LabelChanges
 from ui import retraining
-from ui.notifier import notify
 from ui.studio import Studio, current_studio
-
-_CURVES = ("loss", "accuracy", "macro_f1", "mae_deg")
-_STATUS = {
-    "queued": ":material/hourglass_empty: waiting",
-    "running": ":material/play_arrow: running",
-    "paused": ":material/pause: paused",
-    "finished": ":material/check: finished",
-    "failed": ":material/error: failed",
-    "cancelled": ":material/cancel: cancelled",
-}
-_RESUMABLE = ("paused", "failed", "cancelled")
+from ui.views import train_runs
 
 
 def show() -> None:
@@ -35,24 +21,40 @@ def show() -> None:
         _what_changed(overview)
     with right:
         _form(studio, overview)
-    _live(studio)
+    train_runs.show(studio)
 
 
 def _what_changed(overview: retraining.Overview) -> None:
-    champion = overview.champion or "the student that came with the program"
-    st.subheader("Since the champion", anchor=False)
-    st.caption(f"`{champion}` answers now. It has not learned from these labels:")
+    st.subheader("What the student can learn", anchor=False)
+    champion = f"`{overview.champion}`" if overview.champion else "The student that came with it"
+    if not overview.changed:
+        st.info(
+            f"{champion} answers now, and has learned from every label there is. Label or correct "
+            "some faces on the Review page; they are counted here."
+        )
+        return
+    st.caption(f"{champion} answers now. It has not learned from these labels:")
     st.dataframe(
         pd.DataFrame(
             {
                 "label": [str(change.label) for change in overview.changes],
                 "new": [change.new for change in overview.changes],
                 "corrected": [change.corrected for change in overview.changes],
-                "the student says otherwise": [c.contradicting for c in overview.changes],
+                "student differs": [_differs(change) for change in overview.changes],
             }
         ),
         hide_index=True,
     )
+    st.caption(
+        "One picture in five is never trained on: on those, the new student is compared with the "
+        "old one, and replaces it only where it is not worse."
+    )
+
+
+def _differs(change: LabelChanges) -> str:
+    if not change.answered:
+        return "not asked"
+    return f"{change.contradicting:,} of {change.answered:,}"
 
 
 def _form(studio: Studio, overview: retraining.Overview) -> None:
@@ -61,42 +63,62 @@ def _form(studio: Studio, overview: retraining.Overview) -> None:
     preset = st.radio(
         "Recipe",
         list(retraining.PRESETS),
+        format_func=str.capitalize,
         captions=list(retraining.PRESETS.values()),
         key="preset",
     )
     device = st.selectbox("Device", list(devices), format_func=devices.__getitem__, key="device")
-    with st.expander("Advanced"):
-        replay = st.text_area(
-            "Folders to replay", help="pose-csv or mask-csv sets, one a line", key="replay"
-        )
-        benchmarks = st.text_area(
-            "Benchmark folders", help="measured, never trained on", key="benchmarks"
-        )
-        epochs = st.number_input("Epochs (0: the recipe's)", 0.0, 100.0, 0.0, key="epochs")
-    _duration(studio, preset, device, bool(replay.strip()))
-    if not overview.changed:
-        st.caption("Nothing was labelled since; a run would learn little.")
+    options = _advanced(studio, device)
+    _duration(studio, preset, device, bool(options["replay"]))
     if st.button("Retrain", type="primary", icon=":material/model_training:", width="stretch"):
         try:
-            run = retraining.start(
-                studio,
-                preset,
-                device,
-                replay=replay.split("\n") if replay.strip() else (),
-                benchmarks=benchmarks.split("\n") if benchmarks.strip() else (),
-                changes={"epochs": epochs} if epochs else None,
-            )
+            run = retraining.start(studio, preset, device, **options)
         except StudioError as error:
             st.error(str(error))
         else:
+            st.session_state["run"] = run.id  # the page shows it below
             st.toast(f"Run {run.id} is queued on {run.device}.")
+
+
+def _advanced(studio: Studio, device: str) -> dict:
+    """What ``retraining.start`` takes besides recipe and device."""
+    replay, benchmarks = retraining.last_folders(studio)
+    with st.expander("Advanced settings"):
+        replay = st.text_area(
+            "Data to replay, so that nothing is forgotten",
+            "\n".join(replay),
+            placeholder="one folder with a labels.csv a line",
+            help="Folders in the form of pose-csv or mask-csv; 2,000 of their faces take part.",
+            key="replay",
+        )
+        benchmarks = st.text_area(
+            "Data to compare on",
+            "\n".join(benchmarks),
+            placeholder="one folder with a labels.csv a line",
+            help="Their test faces are measured before and after, and never trained on.",
+            key="benchmarks",
+        )
+        epochs = st.number_input("Epochs (0: the recipe's own)", 0.0, 100.0, 0.0, key="epochs")
+        rate = st.number_input(
+            "Learning rate (0: the recipe's own)", 0.0, 0.1, 0.0, format="%.5f", key="rate"
+        )
+        workers = 0
+        if device == "ray":
+            workers = st.number_input("Processes on the cluster (0: one a GPU)", 0, 64, 0)
+    changes = {"epochs": epochs, "learning_rate": rate}
+    return {
+        "replay": replay.split("\n") if replay.strip() else (),
+        "benchmarks": benchmarks.split("\n") if benchmarks.strip() else (),
+        "changes": {name: value for name, value in changes.items() if value},
+        "cluster_workers": int(workers),
+    }
 
 
 def _duration(studio: Studio, preset: str, device: str, replay: bool) -> None:
     text = retraining.duration_text(studio, preset, device, replay)
     if text:
         st.caption(text)
-    elif st.button("How long would it take?", icon=":material/timer:"):
+    elif device != "ray" and st.button("How long would it take?", icon=":material/timer:"):
         try:
             with st.spinner("Measuring for some seconds …"):
                 retraining.measure_speed(studio, preset, device)
@@ -104,75 +126,3 @@ def _duration(studio: Studio, preset: str, device: str, replay: bool) -> None:
             st.error(str(error))
         else:
             st.rerun()
-
-
-@st.fragment(run_every=2.0)
-def _live(studio: Studio) -> None:
-    """The runs, followed while the page is open."""
-    runs = retraining.runs(studio)
-    st.subheader("Runs", anchor=False)
-    if not runs:
-        st.caption("No run yet.")
-        return
-    titles = {run.id: f"Run {run.id} · {run.recipe} · {run.status}" for run in runs}
-    chosen = st.selectbox("Run", list(titles), format_func=titles.__getitem__, key="run")
-    run = next(run for run in runs if run.id == chosen)
-    _state(run, retraining.queue_place(run, runs))
-    _buttons(studio, run)
-    _figures(studio, run)
-    with st.expander("Log", expanded=run.status == "failed"):
-        st.code(retraining.jobs(studio).logs(run.id, 40) or "nothing yet", language=None)
-    _notice_end(runs)
-
-
-def _state(run: Run, place: int) -> None:
-    waiting = f", {place} before it" if run.status == "queued" else ""
-    st.markdown(
-        f"**{_STATUS[run.status]}**{waiting} · {run.device} · begun {_time(run.started_at)}"
-    )
-    if run.status == "running":
-        asked = f" ({run.request} was asked for)" if run.request else ""
-        st.progress(run.progress, f"{run.phase or 'starting'}{asked}")
-    if run.error:
-        st.error(run.error)
-
-
-def _buttons(studio: Studio, run: Run) -> None:
-    jobs = retraining.jobs(studio)
-    row = st.container(horizontal=True)
-    if run.status in retraining.ACTIVE:
-        row.button("Pause", icon=":material/pause:", on_click=jobs.pause, args=(run.id,))
-        row.button("Cancel", icon=":material/stop:", on_click=jobs.cancel, args=(run.id,))
-    if run.status in _RESUMABLE:
-        row.button("Resume", icon=":material/play_arrow:", on_click=jobs.resume, args=(run.id,))
-
-
-def _figures(studio: Studio, run: Run) -> None:
-    curves = retraining.curves(studio, run.id, _CURVES)
-    speed = retraining.last_value(studio, run.id, "images_per_s")
-    if speed is not None:
-        st.caption(f"{speed:.0f} images/s")
-    shown = [name for name in _CURVES if curves.get(name)]
-    for column, name in zip(st.columns(max(1, len(shown))), shown, strict=False):
-        steps, values = zip(*curves[name], strict=True)
-        figure = go.Figure(go.Scatter(x=steps, y=values, mode="lines+markers"))
-        figure.update_layout(
-            title=name, height=240, margin={"l": 40, "r": 10, "t": 40, "b": 30}, xaxis_title="step"
-        )
-        column.plotly_chart(figure, key=f"curve-{run.id}-{name}")
-
-
-def _notice_end(runs: Sequence[Run]) -> None:
-    """Say once how each run ended that was seen at work on this page."""
-    seen: set[int] = st.session_state.setdefault("seen_active", set())
-    ended = [run for run in runs if run.id in seen and run.status not in retraining.ACTIVE]
-    for run in ended:
-        st.toast(f"Run {run.id} is {run.status}.", icon=":material/notifications:")
-        st.session_state["last_ended"] = f"Run {run.id} is {run.status}."
-    seen -= {run.id for run in ended}
-    seen |= {run.id for run in runs if run.status in retraining.ACTIVE}
-    notify(st.session_state.get("last_ended"))
-
-
-def _time(moment: str | None) -> str:
-    return moment[:16].replace("T", " ") if moment else "not yet"

@@ -1,0 +1,83 @@
+// Requests to /api/v1, and what became of them.
+//
+//   const page = await get("/queue?order=newest");
+//   const faces = await post("/queue/take", { queue, count: 60 });
+//
+// The page says who works in it, once: `workAs(annotator)`. What it asks and sends is that person's,
+// whatever name another tab has given this browser since.
+//
+// Both throw ApiProblem where the server says no (its `title` is a sentence for a person, its
+// `status` and `body` are those of the answer) and Unreachable where nobody answers.
+
+const ROOT = "/api/v1";
+const PATIENCE_MS = 20_000;
+//: Browsers let only so much finish after the page is closed.
+const MAX_KEEPALIVE_BYTES = 16_000;
+
+let worker = null;
+
+/** Whose requests follow. */
+export function workAs(annotator) {
+  worker = annotator;
+}
+
+/** The server understood and refused. */
+export class ApiProblem extends Error {
+  constructor(status, body) {
+    super(body.title ?? `the server answered ${status}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** No answer, or one that may be better in a moment: worth trying again. */
+export class Unreachable extends Error {}
+
+export const get = (path) => call("GET", path);
+export const post = (path, body) => call("POST", path, body);
+
+/** The JSON answer of a route (null where there is none); finishes even when the page closes.
+ * `annotator`: in whose name, where it is not that of the page. */
+export async function call(method, path, body, annotator = worker) {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  let reply;
+  let answer;
+  try {
+    reply = await fetch(ROOT + path, {
+      method,
+      body: text,
+      headers: headersOf(text, annotator),
+      keepalive: method !== "GET" && (text ?? "").length < MAX_KEEPALIVE_BYTES,
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    answer = await reply.text();
+  } catch (error) {
+    throw new Unreachable(String(error));
+  }
+  if (reply.ok) return answer ? JSON.parse(answer) : null;
+  if (reply.status >= 500 || reply.status === 401 || reply.status === 429) {
+    throw new Unreachable(`the server answered ${reply.status}`);
+  }
+  throw new ApiProblem(reply.status, problemOf(answer));
+}
+
+function headersOf(text, annotator) {
+  const headers = {};
+  if (text !== undefined) headers["content-type"] = "application/json";
+  if (annotator !== null) headers["x-maskpose-annotator"] = encodeURIComponent(annotator);
+  return headers;
+}
+
+/** A name for one gesture; `crypto.randomUUID` is missing on plain http of other machines. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function problemOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}

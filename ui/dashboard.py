@@ -1,0 +1,224 @@
+"""What every dashboard page is made of: a chart, the faces of a clicked mark, and export.
+
+One way round: a click writes the mark's filter into the page's address; the page shows the faces
+of the address. So what is seen can be sent to somebody as a link.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.faces import FaceBox
+from db.filters import FaceFilter
+from db.queue_items import QueueItem
+from db.review_queue import Order
+from ui import chart_files, links, stored_faces
+from ui.figures.look import LOOKS, Look
+from ui.pictures import GONE, show_picture
+from ui.studio import Studio, current_studio
+
+#: Parameters of a page's address that are not conditions on faces.
+CHART = "chart"
+_CONDITIONS = tuple(field.name for field in fields(FaceFilter))
+#: Faces shown below a chart; the rest are one click away.
+SHOWN = 12
+_CROP_WIDTH_PX = 104
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A figure, its numbers for the CSV, and in which order the faces of a mark are looked at.
+
+    ``key`` names it in the address; marks carry ``FaceFilter.to_json()`` as ``customdata``.
+    ``picks`` says how marks are chosen: by clicks alone, or by lasso and box too.
+    """
+
+    key: str
+    figure: go.Figure
+    numbers: pd.DataFrame
+    order: Order = "newest"
+    picks: Literal["click", "lasso"] = "click"
+
+
+def current_look() -> Look:
+    """The charts' colours for this visitor."""
+    return LOOKS["dark" if st.context.theme.type == "dark" else "light"]
+
+
+@st.fragment
+def show_chart(chart: Chart, *, sample: bool = False) -> None:
+    """The chart, and below it the faces of the mark that the address names.
+
+    ``sample``: the numbers are those of the bundled sample, so that there are no faces to show.
+    """
+    title = chart.figure.layout.title
+    with st.container(border=True):
+        subtitle = not_clickable(title.subtitle.text) if sample else title.subtitle.text
+        st.markdown(f"**{title.text}**  \n:small[:gray[{subtitle}]]")
+        st.plotly_chart(
+            _without_title(chart.figure),
+            theme=None,
+            key=f"chart-{chart.key}",
+            on_select="ignore" if sample else lambda: _clicked(chart),
+            selection_mode=("points", "box", "lasso") if chart.picks == "lasso" else "points",
+            config={"displaylogo": False, "displayModeBar": "hover"},
+            alt=f"{title.text}. {subtitle}",
+        )
+        _export(chart)
+        if not sample:
+            _faces_of_mark(chart)
+
+
+def not_clickable(subtitle: str) -> str:
+    """The subtitle without its invitation to click."""
+    return " · ".join(part for part in subtitle.split(" · ") if not part.startswith("click "))
+
+
+def _without_title(figure: go.Figure) -> go.Figure:
+    """On the page the title is text above the chart, which wraps on a phone; exports keep it."""
+    return go.Figure(figure).update_layout(title=None, margin_t=8)
+
+
+def _clicked(chart: Chart) -> None:
+    """Write the chosen marks into the address; nothing chosen takes them out."""
+    marks = st.session_state[f"chart-{chart.key}"]["selection"]["points"]
+    forget_mark()
+    faces = filter_of_marks(point.get("customdata") for point in marks)
+    if faces is not None:
+        st.query_params.update({CHART: chart.key, **links.query_of(faces)})
+
+
+def forget_mark() -> None:
+    """Take the chosen mark out of the address; the page's own parameters stay."""
+    for name in (CHART, *_CONDITIONS):
+        st.query_params.pop(name, None)
+
+
+def filter_of_marks(marks: Iterable[Any]) -> FaceFilter | None:
+    """The faces of the marks: of one its filter, of several that name single faces all of them."""
+    given = [json.loads(_text(mark)) for mark in marks if mark is not None]
+    if not given:
+        return None
+    ids = [face_id for one in given for face_id in one.get("face_ids", ())]
+    if ids:
+        return FaceFilter(face_ids=tuple(dict.fromkeys(ids)))
+    return FaceFilter.from_json(json.dumps(given[0]))
+
+
+def _text(mark: Any) -> str:
+    """Streamlit hands customdata on as it is, or as a list of one."""
+    return mark[0] if isinstance(mark, Sequence) and not isinstance(mark, str) else mark
+
+
+def mark_in_address(key: str, parameters: Mapping[str, str]) -> FaceFilter | None:
+    """The mark of this chart that the address names. Raises links.BadLink."""
+    if parameters.get(CHART) != key:
+        return None
+    given = {name: text for name, text in parameters.items() if name in _CONDITIONS}
+    return links.filter_from_query(given)
+
+
+def _faces_of_mark(chart: Chart) -> None:
+    try:
+        faces = mark_in_address(chart.key, st.query_params.to_dict())
+    except links.BadLink as error:
+        st.warning(f"The address is not understood: {error}")
+        return
+    if faces is None:
+        return
+    studio = current_studio()
+    found = stored_faces.page_of_faces(studio, chart.order, faces, size=SHOWN)
+    n = stored_faces.count_faces(studio, faces)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{n:,} faces** · {describe(faces)}")
+        face_links(faces, chart.order)
+        st.button(
+            "Close",
+            icon=":material/close:",
+            key=f"close-{chart.key}",
+            on_click=forget_mark,
+            type="tertiary",
+        )
+    show_faces(studio, found.items)
+
+
+def face_links(faces: FaceFilter, order: Order) -> None:
+    """The two ways on: one face at a time, or many at once."""
+    pages = st.session_state["pages"]
+    query = links.query_of(faces, order)
+    for name, label in (("review", "Review"), ("grid", "Grid")):
+        if name in pages:
+            st.page_link(pages[name], label=label, query_params=query)
+
+
+def show_faces(studio: Studio, items: Sequence[QueueItem]) -> None:
+    """A strip of crops with what people and the student say."""
+    with st.container(horizontal=True, gap="small"):
+        for item in items:
+            with st.container(width=_CROP_WIDTH_PX, gap=None):
+                show_picture(
+                    partial(_crop, str(studio.home.root), item.image_id, item.box),
+                    alt=item.image_name,
+                    instead=f"face {item.face_id}: {GONE}",
+                )
+                st.caption(_words(item))
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _crop(root: str, image_id: int, box: FaceBox) -> bytes:
+    """``root`` tells homes apart, which number their pictures alike."""
+    return stored_faces.face_crop(current_studio(), image_id, box)
+
+
+def _words(item: QueueItem) -> str:
+    said = item.label.value if item.label else "no label"
+    if item.predicted is None:
+        return said
+    return f"{said}  \nstudent: {item.predicted.value} {item.confidence:.0%}"
+
+
+def describe(faces: FaceFilter) -> str:
+    """The conditions in words: ``label masked · predicted unmasked``."""
+    query = links.query_of(faces)
+    if "face_ids" in query:
+        return "chosen in the chart"
+    return " · ".join(f"{name.replace('_', ' ')} {text}" for name, text in query.items())
+
+
+def _export(chart: Chart) -> None:
+    """Downloads, made only when somebody asks for one."""
+    with st.popover("Export", icon=":material/download:", type="tertiary"):
+        st.download_button(
+            "Numbers (CSV)",
+            lambda: chart.numbers.to_csv(index=False),
+            f"{chart.key}.csv",
+            "text/csv",
+            key=f"csv-{chart.key}",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Figure (HTML)",
+            lambda: chart_files.html(chart.figure),
+            f"{chart.key}.html",
+            "text/html",
+            key=f"html-{chart.key}",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Figure (PNG)",
+            lambda: chart_files.png(chart.figure),
+            f"{chart.key}.png",
+            "image/png",
+            key=f"png-{chart.key}",
+            on_click="ignore",
+            disabled=not chart_files.has_browser(),
+            help=None if chart_files.has_browser() else chart_files.NO_BROWSER,
+        )

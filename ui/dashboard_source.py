@@ -1,0 +1,99 @@
+"""Which faces a dashboard is about, and their numbers: this studio's, or the bundled sample's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import streamlit as st
+from sqlite_utils import Database
+
+from db.database import connect, snapshot
+from db.filters import FaceFilter
+from db.home import Home
+from db.images import SPLITS, list_sources
+from ui.sample_evaluation import sample_home
+from ui.studio import Studio
+
+Counted = TypeVar("Counted")
+Stamp = tuple[tuple[int, int], ...]
+_ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a page's numbers come from: this studio, or the bundled sample where it is empty."""
+
+    home: Home
+    is_sample: bool
+
+
+def choose_source(studio: Studio, has_numbers: Callable[[Database], bool], what: str) -> Source:
+    """The studio if it has numbers for the page; else the sample, which says so.
+
+    ``what`` is missing: ``labelled faces that the student has judged``.
+    """
+    with connect(studio.home, read_only=True) as db:
+        if has_numbers(db):
+            return Source(home=studio.home, is_sample=False)
+    st.info(
+        f"**A sample, to show what this page will tell.** There are no {what} here yet. Until then"
+        " you see the answers of the student that comes with the program to 4,671 research faces"
+        " that it never learned from: numbers alone, no pictures. Label some faces, and the page is"
+        " about yours.",
+        icon=":material/science:",
+    )
+    with st.container(horizontal=True):
+        for page, label in (("try", "Add photos"), ("review", "Label faces")):
+            if page in st.session_state["pages"]:
+                st.page_link(st.session_state["pages"][page], label=label)
+    return Source(home=sample_home(), is_sample=True)
+
+
+def choose_faces(source: Source) -> FaceFilter:
+    """The page's own question, which stays in its address: which part of the faces?"""
+    with connect(source.home, read_only=True) as db:
+        sources = list_sources(db)
+    if source.is_sample or len(sources) < 2:
+        return FaceFilter()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Source", [_ALL, *sources], key="of-source", bind="query-params", width=220
+        )
+        split = st.segmented_control(
+            "Split",
+            [_ALL, *SPLITS],
+            default=_ALL,
+            required=True,
+            key="of-split",
+            bind="query-params",
+            help="Students learn from train; val and test are held out.",
+        )
+    return FaceFilter(source=None if name == _ALL else name, split=None if split == _ALL else split)
+
+
+def counted(read: Callable[..., Counted], home: Home, *given: Any, **named: Any) -> Counted:
+    """What ``read(db, …)`` counts, read at one moment and kept until the database changes."""
+    name = f"{read.__module__}.{read.__qualname__}"
+    return _kept(name, str(home.root), _stamp(home), given, named, read)
+
+
+@st.cache_data(max_entries=60, show_spinner="Counting …")
+def _kept(
+    name: str, root: str, stamp: Stamp, given: tuple[Any, ...], named: dict[str, Any], _read: Any
+) -> Any:
+    with connect(Home.at(Path(root)), read_only=True) as db, snapshot(db):
+        return _read(db, *given, **named)
+
+
+def _stamp(home: Home) -> Stamp:
+    """Changes with every commit: time and size of the database and of its log, unless that is
+    empty, as reading alone makes it."""
+    files = (home.database_path, home.database_path.with_name(f"{home.database_path.name}-wal"))
+    states = [file.stat() if file.exists() else None for file in files]
+    return tuple(
+        (state.st_mtime_ns, state.st_size) if state and state.st_size else (0, 0)
+        for state in states
+    )
