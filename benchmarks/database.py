@@ -121,7 +121,7 @@ def _measure(home: Home, args: argparse.Namespace) -> Iterator[Row]:
 
 def _queue(db) -> Iterator[Row]:
     for order in get_args(Order):
-        status = "labelled" if order == "label_error" else "unlabelled"
+        status = "labelled" if order in ("label_error", "pose_error") else "unlabelled"
         query = QueueQuery(order=order, filter=FaceFilter(status=status))
 
         def next_fifty(query: QueueQuery = query) -> None:

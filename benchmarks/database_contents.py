@@ -18,6 +18,8 @@ _SOURCES = tuple(f"source {n:02d}" for n in range(20))
 
 _COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
 _CHANCE = "(abs(random()) / 9223372036854775807.0)"
+#: Of a pose label, degrees; NULL, as for one face of four, makes that there is none.
+_ANGLE_ERROR = f"iif(s.face_id % 4 = 0, NULL, ({_CHANCE} - 0.5) * 24)"
 
 
 def fill(db: Database, *, faces: int, annotations: int) -> None:
@@ -30,6 +32,7 @@ def fill(db: Database, *, faces: int, annotations: int) -> None:
         for name in (STUDENT, TEACHER):
             _predictions(db, name)
         _scores(db)
+        _measures(db)
         for sql in indexes:
             db.execute(sql)
         _annotations(db, annotations)
@@ -62,8 +65,9 @@ def _pictures_and_faces(db: Database, faces: int) -> None:
     )
     db.execute(
         f"{_COUNT} INSERT INTO faces (image_id, left_px, top_px, width_px, height_px, score,"
-        " detector, added_at) SELECT 1 + (i - 1) * :images / :count, 10.0 + i % 500, 20.0,"
-        " 80.0 + i % 90, 100.0, 0.9, 'centerface', :time FROM n",
+        " detector, added_at, lower_face_occluded)"
+        " SELECT 1 + (i - 1) * :images / :count, 10.0 + i % 500, 20.0,"
+        " 20.0 + i % 290, 30.0, 0.9, 'centerface', :time, nullif(i % 3, 2) FROM n",
         {"count": faces, "images": images, "time": time},
     )
 
@@ -114,6 +118,13 @@ def _scores(db: Database) -> None:
     )
 
 
+def _measures(db: Database) -> None:
+    db.execute(
+        "INSERT INTO face_measures SELECT id, abs(random()) % 3000, abs(random()) % 1000 / 1000.0"
+        " FROM faces"
+    )
+
+
 def _annotations(db: Database, count: int) -> None:
     """The most doubtful half, and the most disputed half, labelled one by one."""
     for name in ANNOTATORS:
@@ -132,9 +143,11 @@ def _annotations(db: Database, count: int) -> None:
         " FROM chosen"
     )
     db.execute(
-        "INSERT INTO annotation_events (action_id, face_id, version, mask_label)"
-        " SELECT chosen.rowid, chosen.face_id, 1,"
-        " CASE WHEN abs(random()) % 10 = 0 THEN 'incorrect' ELSE predicted_label END"
+        "INSERT INTO annotation_events (action_id, face_id, version, mask_label, yaw_deg,"
+        " pitch_deg, roll_deg) SELECT chosen.rowid, chosen.face_id, 1,"
+        " CASE WHEN abs(random()) % 10 = 0 THEN 'incorrect' ELSE predicted_label END,"
+        f" yaw_deg + {_ANGLE_ERROR}, pitch_deg + {_ANGLE_ERROR},"
+        f" roll_deg + {_ANGLE_ERROR}"
         " FROM chosen JOIN face_states s ON s.face_id = chosen.face_id"
     )
     db.execute("DROP TABLE chosen")

@@ -32,7 +32,7 @@ from trainer.redistill import RetrainingConfig, prepare
 ROOT = Path(__file__).parents[1]
 MODULES = {"trainer.worker": "worker", "trainer.redistill": "trainer", "trainer.challenge": "judge"}
 #: How long the run may take when nobody kills any more.
-LAST_LEG_S = 1200.0
+LAST_LEG_S = 3600.0
 #: Submits or resumes a run and then sleeps, as a server would go on.
 SERVER = (
     "import json, sys, time; from pathlib import Path; from db.home import Home;"
@@ -46,20 +46,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--longest", type=float, default=12.0, help="pause before a kill, seconds")
+    parser.add_argument("--epochs", type=float, default=40, help="long enough for all kills")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     random.seed(args.seed)
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(endure(Path(folder), args.kills, args.longest), indent=1))
+        result = endure(Path(folder), args.kills, args.longest, args.epochs)
+        print(json.dumps(result, indent=1))
 
 
-def endure(folder: Path, kills: int, longest_s: float) -> dict[str, object]:
+def endure(folder: Path, kills: int, longest_s: float, epochs: float) -> dict[str, object]:
     """One run through so many kills; what was killed and what is left."""
     home = make_home(folder / "home")
     crown(home, train_champion(folder / "champion", epochs=1))
     before = labels(home)
-    changes = TINY | {"epochs": 40}
+    changes = TINY | {"epochs": epochs}
     config = prepare(home, RetrainingConfig(changes=changes, loader_processes=1)).to_json()
     began = time.monotonic()
     server = start_server(home, 0, config)
@@ -94,7 +96,8 @@ def await_moment(home: Home, run_id: int, longest_s: float) -> None:
     if random.random() < 0.5:
         deadline = time.monotonic() + 180
         while not at_work(home, run_id) and time.monotonic() < deadline:
-            time.sleep(0.2)
+            tend(home)  # as every open page does
+            time.sleep(0.5)
     time.sleep(random.uniform(0.1, longest_s))
 
 

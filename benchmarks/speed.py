@@ -10,8 +10,8 @@ hits all of them. A figure is the median of single calls with its 10th and 90th 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,36 +27,29 @@ from benchmarks.speed_contenders import (
     peak_memory_mb,
 )
 from benchmarks.speed_photos import example_photo
+from benchmarks.speed_timing import time_in_turns
+from benchmarks.speed_video import time_video
 from core.detector import FaceDetector
 from core.images import decode_image, encode_jpeg
 from core.overlay import draw_faces
 from core.predictor import Predictor
 
-BATCHES = (1, 8, 32)
-FACES_IN_PHOTO = (1, 5, 50)
-PHOTO_SIZES_PX = {1: (640, 480), 5: (1280, 960), 50: (1280, 960)}
+CPU_BATCHES = (1, 8, 32)
+CUDA_BATCHES = (1, 8, 64, 512)
 STEPS = ("decode", "detect", "crop", "infer", "draw")
-TIMES = ("median ms", "p10", "p90")
 ROUNDS = 10
-#: Each contender's turn lasts about this long, and at least one call.
-TURN_S = 0.15
 
 
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Milliseconds a call: median, 10th and 90th percentile of ``n`` single calls."""
+class Photo(NamedTuple):
+    """A test photo: how many faces and how large."""
 
-    median_ms: float
-    p10_ms: float
-    p90_ms: float
-    n: int
+    faces: int
+    width_px: int
+    height_px: int
 
-    @classmethod
-    def of(cls, seconds: Sequence[float]) -> Timing:
-        p10, median, p90 = np.percentile(np.array(seconds) * 1000, (10, 50, 90))
-        return cls(
-            median_ms=round(median, 3), p10_ms=round(p10, 3), p90_ms=round(p90, 3), n=len(seconds)
-        )
+
+#: One face in a small photo, then one, five and fifty in photos of the same size.
+PHOTOS = (Photo(1, 640, 480), Photo(1, 1280, 960), Photo(5, 1280, 960), Photo(50, 1280, 960))
 
 
 def run(
@@ -67,16 +60,22 @@ def run(
     threads: Sequence[int] = (1, 2),
     rounds: int = ROUNDS,
 ) -> dict[str, Any]:
-    """Every figure as plain values: machine, network, photo, memory, accuracy."""
+    """Every figure as plain values: machine, network, photo, video, memory, accuracy."""
     with TemporaryDirectory() as scratch:
         exported = onnx_files(checkpoint, Path(scratch))
-        report: dict[str, Any] = {"machine": machine(), "model": checkpoint.name, "network": []}
+        facts = machine() | {"model": checkpoint.name}
+        report: dict[str, Any] = {"machine": facts, "network": []}
         for count in threads:
             rivals = contenders(checkpoint, exported, device, count)
-            report["network"] += time_network(rivals, rounds)
+            batches = CUDA_BATCHES if device.startswith("cuda") else CPU_BATCHES
+            report["network"] += time_network(rivals, batches, rounds)
+        if device.startswith("cuda"):
+            facts |= _share_of_peak(rivals[0], device, report["network"])
         answering = [rival for rival in rivals if rival.name != "torch contiguous"]
         report["photo"] = time_photos(answering, count, rounds)
-        report["memory_mb"] = peak_memory_mb(answering)
+        report["video"] = time_video(answering, count, rounds)
+        on_cpu = [rival for rival in answering if not rival.provider.startswith("cuda")]
+        report["memory_mb"] = peak_memory_mb(on_cpu)
         if data:
             from benchmarks.speed_accuracy import accuracy
 
@@ -84,44 +83,86 @@ def run(
     return report
 
 
-def time_network(rivals: Sequence[Contender], rounds: int) -> list[dict[str, Any]]:
-    """The network alone, crop to answer: a row for each contender and batch size."""
+def time_network(
+    rivals: Sequence[Contender], batches: Sequence[int], rounds: int
+) -> list[dict[str, Any]]:
+    """The network alone, crop to answer: a row for each contender and batch size.
+
+    ``times_eager`` compares with eager PyTorch in its better memory layout; ``is_best`` marks the
+    batch size with the most faces a second.
+    """
     rows = []
-    for batch in BATCHES:
+    for batch in batches:
         size_px = rivals[0].runtime.card.input_px
         crops = np.random.default_rng(0).integers(0, 256, (batch, size_px, size_px, 3), np.uint8)
         calls = {rival.name: partial(rival.runtime.predict_batch, crops) for rival in rivals}
         timings = time_in_turns(calls, rounds)
+        eager_ms = min(
+            timing.median_ms for name, timing in timings.items() if name.startswith("torch")
+        )
         for rival in rivals:
             timing = timings[rival.name]
             rows.append(
                 rival.facts()
                 | {"batch": batch, "faces_per_s": round(1000 * batch / timing.median_ms, 1)}
+                | {"times_eager": round(eager_ms / timing.median_ms, 2)}
                 | asdict(timing)
             )
+    for row in rows:
+        rates = [other["faces_per_s"] for other in rows if other["runtime"] == row["runtime"]]
+        row["is_best"] = bool(row["faces_per_s"] == max(rates))
     return rows
 
 
+def _share_of_peak(rival: Contender, device: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What part of the GPU's bfloat16 arithmetic the fastest row uses."""
+    from benchmarks.speed_gpu import flop_per_face, matmul_flop_per_s
+    from core.answer_network import build_answer_network
+    from core.checkpoint import load_checkpoint
+
+    network = build_answer_network(load_checkpoint(rival.file), rival.file.name)
+    flop, peak = flop_per_face(network), matmul_flop_per_s(device)
+    fastest = max(row["faces_per_s"] for row in rows)
+    return {
+        "gflop_per_face": round(flop / 1e9, 3),
+        "bf16_matmul_tflop_per_s": round(peak / 1e12, 1),
+        "share_of_bf16_matmul": round(flop * fastest / peak, 4),
+    }
+
+
 def time_photos(rivals: Sequence[Contender], threads: int, rounds: int) -> list[dict[str, Any]]:
-    """A JPEG's bytes to answers drawn and ready: a row for each contender and number of faces."""
+    """A JPEG's bytes to answers drawn and ready: a row for each contender and photo.
+
+    ``times_one_face`` compares with one face in a photo of the same size.
+    """
     detector = FaceDetector(threads)
-    rows = []
-    for count in FACES_IN_PHOTO:
-        size_px = PHOTO_SIZES_PX[count]
-        data = encode_jpeg(example_photo(count, *size_px))
-        predictors = {rival.name: Predictor(rival.runtime, detector) for rival in rivals}
+    predictors = {rival.name: Predictor(rival.runtime, detector) for rival in rivals}
+    rows: list[dict[str, Any]] = []
+    for photo in PHOTOS:
+        data = encode_jpeg(example_photo(*photo))
         calls = {name: partial(answer_photo, data, p) for name, p in predictors.items()}
         timings = time_in_turns(calls, rounds)
         for rival in rivals:
             found, _ = answer_photo(data, predictors[rival.name])
-            rows.append(
+            timing = timings[rival.name]
+            row = (
                 rival.facts()
-                | {"faces": count, "faces_found": found, "photo_px": list(size_px)}
-                | {"photos_per_s": round(1000 / timings[rival.name].median_ms, 1)}
-                | asdict(timings[rival.name])
+                | {"faces": photo.faces, "faces_found": found, "photo_px": list(photo[1:])}
+                | {"photos_per_s": round(1000 / timing.median_ms, 1)}
+                | asdict(timing)
                 | {"stages_ms": stages_ms(data, predictors[rival.name], rounds)}
             )
+            rows.append(row | {"times_one_face": _times_one_face(row, rows)})
     return rows
+
+
+def _times_one_face(row: dict[str, Any], before: Sequence[dict[str, Any]]) -> float | None:
+    """How many times as long this photo takes as one of its size with one face; None if unknown."""
+    same = ("runtime", "photo_px")
+    for other in before:
+        if other["faces"] == 1 and all(other[name] == row[name] for name in same):
+            return round(row["median_ms"] / other["median_ms"], 2)
+    return None
 
 
 def answer_photo(data: bytes, predictor: Predictor) -> tuple[int, dict[str, float]]:
@@ -151,73 +192,3 @@ def stages_ms(data: bytes, predictor: Predictor, rounds: int) -> dict[str, float
         step: round(1000 * float(np.median([stages[step] for stages in seen])), 3)
         for step in seen[0]
     }
-
-
-def time_in_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
-    """Times of single calls; in each round every contender has one turn, in changing order."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():  # first calls allocate and choose algorithms
-        call()
-    names = list(calls)
-    for turn in range(rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            calls[name]()  # the caches are the previous contender's
-            start = turn_start = time.perf_counter()
-            while start < turn_start + TURN_S:
-                calls[name]()
-                end = time.perf_counter()
-                seconds[name].append(end - start)
-                start = end
-    return {name: Timing.of(values) for name, values in seconds.items()}
-
-
-def tables(report: Mapping[str, Any]) -> list[Table]:
-    """The report for a person: a title, column names and lines for each part."""
-    facts = report["machine"]
-    about = [[name, str(value)] for name, value in facts.items()]
-    network = [
-        [
-            *(str(row[name]) for name in ("runtime", "threads", "batch")),
-            *_times(row),
-            f"{row['faces_per_s']:,.0f}",
-            f"{row['file_mb']:.1f}",
-        ]
-        for row in report["network"]
-    ]
-    photo = [
-        [
-            *(str(row[name]) for name in ("runtime", "threads", "faces", "faces_found")),
-            *_times(row),
-            f"{row['photos_per_s']:.1f}",
-            *(f"{milliseconds:.1f}" for milliseconds in row["stages_ms"].values()),
-        ]
-        for row in report["photo"]
-    ]
-    memory = [[name, f"{value:.0f}"] for name, value in report["memory_mb"].items()]
-    found = [
-        Table("machine", ("", ""), about),
-        Table("network alone", ("runtime", "threads", "batch", *TIMES, "faces/s", "MB"), network),
-        Table(
-            "photo to answer",
-            ("runtime", "threads", "faces", "found", *TIMES, "photos/s", *STEPS),
-            photo,
-        ),
-        Table("peak memory of a process", ("runtime", "MB"), memory),
-    ]
-    if "accuracy" in report:
-        keys = list(dict.fromkeys(key for row in report["accuracy"] for key in row))
-        lines = [[str(row.get(key, "")) for key in keys] for row in report["accuracy"]]
-        found.append(Table("accuracy on val", tuple(keys), lines))
-    return found
-
-
-class Table(NamedTuple):
-    """Lines of cells under column names."""
-
-    title: str
-    header: tuple[str, ...]
-    lines: list[list[str]]
-
-
-def _times(row: Mapping[str, Any]) -> list[str]:
-    return [f"{row[name]:.2f}" for name in ("median_ms", "p10_ms", "p90_ms")]

@@ -17,7 +17,8 @@ import torch
 from core.answer_network import build_answer_network
 from core.checkpoint import load_checkpoint
 from core.export_onnx import export_fp32
-from core.runtime import Runtime, TorchRuntime, load_runtime
+from core.runtime import Runtime, TorchRuntime
+from core.runtime.cuda_graphs import CudaGraphRuntime
 from core.runtime.onnx_runtime import PRECISIONS, exported_path, load_onnx
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,8 +72,11 @@ def contenders(
         runtime = load_onnx(file, threads)
         rivals.append(Contender(name, runtime, threads, runtime.provider, file))
     if device.startswith("cuda"):
-        graphs = load_runtime(checkpoint, "cuda-graphs", device)
-        rivals.append(Contender("cuda-graphs", graphs, threads, f"{device} bf16", checkpoint))
+        stored = load_checkpoint(checkpoint)
+        network = build_answer_network(stored, checkpoint.name)
+        graphs = CudaGraphRuntime(network, stored.model_id, device)
+        provider = f"{device} {str(graphs.dtype).removeprefix('torch.')}"
+        rivals.append(Contender("cuda-graphs", graphs, threads, provider, checkpoint))
     return rivals
 
 

@@ -1,0 +1,181 @@
+"""How soon the dashboards show something with a million faces, in headless Chromium.
+
+    python -m benchmarks.dashboards [--faces 1000000] [--home DIR] [--repeat 3] [--json FILE]
+
+For each page: seconds from the address to its first drawn chart, in a browser that has been in the
+studio before, with a server that has counted nothing yet and again later; and seconds from a change
+of a widget to the chart that follows it.
+``--home`` keeps the made-up database (some minutes to make) for the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Page
+from sqlite_utils import Database
+
+from benchmarks.database_contents import STUDENT, fill
+from db.database import connect, write_transaction
+from db.face_samples import sample_faces
+from db.home import Home
+from db.migrations import open_home
+from db.models import register_model
+from db.runs import claim_run, list_runs, set_status, submit_run
+from tests.browser_files import PATIENCE_MS, open_page, running_browser
+from tests.pages_server import running_pages
+from trainer.jobs.run_files import RunFiles
+from trainer.survey_file import Survey, save_survey
+
+PAGES = (
+    "overview",
+    "mask-errors",
+    "pose-errors",
+    "teachers",
+    "compare",
+    "map",
+    "data-quality",
+    "benchmarks",
+)
+CHALLENGER = "student-2"
+MAP_FACES = 20_000
+_REST_MS = 3000
+_CHART = ".js-plotly-plot .main-svg"
+
+
+def _press_slider(page: Page, label: str) -> None:
+    page.get_by_role("slider", name=label).press("ArrowRight")
+
+
+#: Of some pages: what is changed, and the text of the chart that follows.
+_CHANGES: dict[str, tuple[Callable[[Page], None], str]] = {
+    "map": (lambda page: page.get_by_text("error", exact=True).click(), "by the student's errors"),
+    "data-quality": (lambda page: _press_slider(page, "Suspect a label"), "at least 0.91"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faces", type=int, default=1_000_000)
+    parser.add_argument("--home", type=Path, help="use and keep this home instead of a new one")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    args = parser.parse_args()
+    with _filled(args.home, args.faces) as home, running_browser() as browser:
+        report = measure(home, browser, args.repeat)
+    print("| page | first chart, nothing counted yet, s | later, s | after a change, s |")
+    print("|---|---|---|---|")
+    for path, times in report.items():
+        print(f"| {path} | " + " | ".join(_seconds(times[name]) for name in times) + " |")
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1))
+
+
+def measure(home: Home, browser: Browser, repeat: int) -> dict[str, dict[str, float | None]]:
+    """Seconds of each page; targets: 2 to the first chart, 0.5 after a change."""
+    report = {}
+    with running_pages(home.root) as address, open_page(browser, address) as page:
+        _seconds_to(page, "/", "h1")  # Streamlit's own first start is not the page's,
+        _seconds_to(page, f"/{PAGES[-1]}", _CHART)  # nor are the scripts that a browser keeps
+        for path in PAGES:
+            first = _seconds_to(page, f"/{path}", _CHART)
+            later = [_seconds_to(page, f"/{path}", _CHART) for _ in range(repeat)]
+            report[path] = {
+                "first": first,
+                "later": statistics.median(later),
+                "change": _change(browser, address, path),
+            }
+    return report
+
+
+def _seconds_to(page: Page, path: str, wanted: str) -> float:
+    """Seconds from the address until ``wanted`` is there, and then a rest for all that follows."""
+    began = time.perf_counter()
+    page.goto(path)
+    page.wait_for_selector(wanted, timeout=PATIENCE_MS)
+    seconds = time.perf_counter() - began
+    page.wait_for_timeout(_REST_MS)
+    return seconds
+
+
+def _change(browser: Browser, address: str, path: str) -> float | None:
+    if path not in _CHANGES:
+        return None
+    change, text = _CHANGES[path]
+    with open_page(browser, address) as page:
+        page.goto(f"/{path}")
+        page.wait_for_selector(_CHART, timeout=PATIENCE_MS)
+        page.wait_for_timeout(_REST_MS)
+        began = time.perf_counter()
+        change(page)
+        page.get_by_text(text).first.wait_for(timeout=PATIENCE_MS)
+        return time.perf_counter() - began
+
+
+@contextmanager
+def _filled(folder: Path | None, faces: int) -> Iterator[Home]:
+    """A home with so many faces, two students, a teacher and a map; made where it is empty."""
+    with tempfile.TemporaryDirectory() as temporary:
+        home = open_home(folder or Path(temporary))
+        with connect(home) as db:
+            if db.execute("SELECT count(*) FROM faces").fetchone()[0] == 0:
+                fill(db, faces=faces, annotations=faces * 3 // 10)
+            _add_challenger(db)
+            _add_map(db, home)
+        yield home
+
+
+def _add_challenger(db: Database) -> None:
+    """A second student, which says what the first says but for one face in ten."""
+    challenger = register_model(
+        db,
+        name=CHALLENGER,
+        sha256="c" * 64,
+        path=f"checkpoints/{CHALLENGER}.safetensors",
+        kind="student",
+        recipe="default",
+    )
+    with write_transaction(db, durable=False):
+        db.execute(
+            "INSERT OR IGNORE INTO predictions SELECT ?, face_id,"
+            " iif(face_id % 10, mask_label, 'masked'), confidence, p_unmasked, p_masked,"
+            " p_incorrect, yaw_deg * 0.9, pitch_deg, roll_deg, latency_ms / 2, created_at"
+            " FROM predictions p WHERE model_id = (SELECT id FROM models WHERE name = ?)",
+            [challenger.id, STUDENT],
+        )
+
+
+def _add_map(db: Database, home: Home) -> None:
+    if any(run.recipe == "survey" for run in list_runs(db)):
+        return
+    run = submit_run(db, recipe="survey", config={"model": STUDENT}, device="cpu")
+    claim_run(db, device="cpu", host="benchmark", pid=1)
+    set_status(db, run.id, "finished")
+    ids = sample_faces(db, MAP_FACES)
+    positions = np.random.default_rng(0).normal(0, 20, (len(ids), 2)).astype(np.float32)
+    save_survey(
+        RunFiles.of(home, run.id).survey,
+        Survey(
+            model=STUDENT,
+            asked=MAP_FACES,
+            face_ids=np.array(ids),
+            positions=positions,
+            pairs=np.zeros((0, 3), np.int64),
+        ),
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+if __name__ == "__main__":
+    main()
