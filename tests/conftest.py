@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from sqlite_utils import Database
+
+from db.database import connect
+from db.home import Home
+from db.migrations import open_home
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 cv2.setNumThreads(1)  # small pictures: threads only get in each other's way
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A fresh home folder with an empty database."""
+    return open_home(tmp_path)
+
+
+@pytest.fixture
+def db(home: Home) -> Iterator[Database]:
+    with connect(home) as db:
+        yield db
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from db.events import Annotation
 from db.faces import add_faces
 from db.home import Home
 from db.images import Image, add_image
-from db.labels import Change
+from db.labels import KEEP, Change
 from db.models import Model, ModelKind, register_model
 from db.predictions import Prediction, store_predictions
 
@@ -49,9 +49,10 @@ def label(
     base_version: int = 0,
     annotator: str = "ann",
     op: str | None = None,
+    pose: HeadPose | None = None,
 ) -> Annotation:
-    """One label by one key."""
-    change = Change(face_id=face_id, base_version=base_version, mask=mask)
+    """One label by one key; and the pose where it is given."""
+    change = Change(face_id=face_id, base_version=base_version, mask=mask, pose=pose or KEEP)
     op = op or f"{annotator}-{face_id}-{base_version}-{mask}"
     return annotate(db, [change], annotator=annotator, client_op_id=op)[0]
 

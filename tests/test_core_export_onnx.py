@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +20,7 @@ from core.answer_network import build_answer_network
 from core.checkpoint import CheckpointError, ModelCard, load_checkpoint, save_checkpoint
 from core.export_onnx import check_answers, export_fp32, export_int8
 from core.faces import MASK_CLASSES
+from core.images import encode_png
 from core.runtime import load_runtime
 from tests.onnx_files import ExportedStudent, exported_student, face_crops, write_checkpoint
 
@@ -72,6 +76,47 @@ def test_a_file_names_no_path_of_the_machine_that_wrote_it(student, precision):
     data = getattr(student, precision).read_bytes()
     assert str(Path(__file__).parents[1]).encode() not in data
     assert b"site-packages" not in data
+
+
+def example(language: str) -> str:
+    """The program in docs/onnx.md, as a reader would copy it."""
+    text = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    return text.partition(f"```{language}\n")[2].partition("```")[0]
+
+
+def run_example(command: list[str], folder: Path, student: ExportedStudent) -> None:
+    """Asserts that the program says of a face what we say."""
+    crop = face_crops(1)
+    (folder / "face.png").write_bytes(encode_png(crop[0]))
+    arguments = [*command, str(student.int8), "face.png"]
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.replace("Float32Array(3)", "")  # how Node shows three numbers
+    said = [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", text)]
+    ours = load_runtime(student.int8).predict_batch(crop)
+    np.testing.assert_allclose(said[:3], ours.mask_probabilities[0], atol=0.002)
+    np.testing.assert_allclose(said[3:], ours.angles_deg[0], atol=0.1)
+
+
+def test_the_documented_python_program_needs_none_of_our_code(student, tmp_path):
+    program = example("python")
+    assert len(program.splitlines()) <= 10 and "core" not in program
+    (tmp_path / "face.py").write_text(program, encoding="utf-8")
+    run_example([sys.executable, "-I", "face.py"], tmp_path, student)
+
+
+def test_the_documented_node_program_needs_none_of_our_code(student, tmp_path):
+    """Wants `npm install onnxruntime-node sharp`, with NODE_PATH naming that node_modules."""
+    try:
+        tried = subprocess.run(
+            ["node", "-e", "require('onnxruntime-node'); require('sharp')"], capture_output=True
+        )
+    except FileNotFoundError:
+        pytest.skip("Node.js is not on this machine")
+    if tried.returncode:
+        pytest.skip("Node.js finds no onnxruntime-node and sharp; set NODE_PATH")
+    (tmp_path / "face.js").write_text(example("js"), encoding="utf-8")
+    run_example(["node", "face.js"], tmp_path, student)
 
 
 def test_batch_norms_are_folded_into_the_convolutions(student):

@@ -14,8 +14,10 @@ from core.faces import MASK_CLASSES, MaskLabel
 from core.head_pose import rotation_from_euler
 from core.intervals import (
     compare_confusions,
+    compare_counts,
     compare_means,
     confusion_interval,
+    interval_of_sums,
     mean_interval,
     proportion_interval,
 )
@@ -278,10 +280,20 @@ def test_comparing_confusions_gives_each_models_own_figure() -> None:
     assert paired.second == pytest.approx(2 / 3)
 
 
+def test_sums_give_the_interval_that_the_bootstrap_gives() -> None:
+    values = np.random.default_rng(3).normal(0.4, 2, 900)
+    summed = interval_of_sums(900, values.mean(), (values**2).sum())
+    assert summed == pytest.approx(mean_interval(values), abs=0.02)
+    assert interval_of_sums(29, 0.4, 9.0) is None
+    assert interval_of_sums(100, 0.5, 25.0) == pytest.approx((0.5, 0.5))
+
+
 def test_rows_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="equally"):
         compare_means(np.zeros(3), np.zeros(4))
     with pytest.raises(ValueError, match="equally"):
         compare_confusions(f1_score, np.zeros(3, int), np.zeros(3, int), np.zeros(2, int), 2)
+    with pytest.raises(ValueError, match="none"):
+        compare_counts(f1_score, np.zeros((2, 2, 2), int))
     with pytest.raises(ValueError, match="probabilities"):
         mask_metrics(np.zeros(0, int), np.zeros((0, 3)), np.zeros(0, bool))

@@ -50,9 +50,12 @@ def test_every_parameter_of_the_student_gets_a_gradient():
         ("botnet101-pose", 38.9, True, False),
         ("resnet152-mask", 58.1, False, True),
         ("lite0-pose", 3.6, True, False),
+        ("lite1-pose", 4.4, True, False),
+        ("lite2-pose", 5.1, True, False),
         ("resnet18-pose", 11.3, True, False),
         ("regnetx004-pose", 4.8, True, False),
         ("lite0-mask", 3.4, False, True),
+        ("lite1-mask", 4.1, False, True),
     ],
 )
 def test_teachers_have_their_size_and_answer_their_task_only(name, millions, pose, mask):
@@ -70,8 +73,9 @@ def test_every_registered_network_was_tested_here():
     assert set(NETWORKS) == students | {row[0] for row in marks[0].args[1]}
 
 
-def test_imagenet_weights_fill_the_whole_backbone():
-    fresh, trained = create_network("lite0-pose"), create_network("lite0-pose", imagenet=True)
+@pytest.mark.parametrize("network", ["lite0-pose", "lite1-pose", "lite2-pose"])
+def test_imagenet_weights_fill_the_whole_backbone(network):
+    fresh, trained = create_network(network), create_network(network, imagenet=True)
     name = "backbone.conv_stem.weight"
     assert not torch.equal(fresh.state_dict()[name], trained.state_dict()[name])
     assert all(torch.isfinite(v).all() for v in trained.state_dict().values())

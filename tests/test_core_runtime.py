@@ -19,8 +19,8 @@ from core.checkpoint import CheckpointError, ModelCard, load_checkpoint
 from core.faces import MASK_CLASSES
 from core.predictor import load_predictor
 from core.runtime import BatchPrediction, Ensemble, load_runtime, onnx_runtime
-from core.runtime.cuda_graphs import in_bfloat16
-from core.runtime.fastest import CALLS, fastest
+from core.runtime.cuda_graphs import in_half_precision
+from core.runtime.fastest import CALLS, WARM_UP_CALLS, load_fastest
 from core.runtime.loading import available_runtimes
 from core.runtime.onnx_runtime import load_onnx
 from tests.onnx_files import ExportedStudent, exported_student, face_crops, write_checkpoint
@@ -65,16 +65,17 @@ def test_every_runtime_answers_each_crop_by_itself(student, runtime):
     np.testing.assert_allclose(alone.angles_deg[0], batch.angles_deg[4], atol=2e-3)
 
 
-def test_the_model_id_tells_8_bit_answers_apart(student):
-    exact = load_runtime(student.checkpoint).model_id
-    assert load_runtime(student.checkpoint, "onnx").model_id == exact
-    assert load_runtime(student.checkpoint, "onnx-int8").model_id == f"{exact}-int8"
+@pytest.mark.parametrize("runtime", ["torch", "onnx", "onnx-int8"])
+def test_a_runtime_says_what_computes_and_the_model_id_names_the_weights(student, runtime):
+    model = load_runtime(student.checkpoint, runtime)
+    assert model.name == runtime
+    assert model.model_id == load_checkpoint(student.checkpoint).model_id
 
 
 def test_an_onnx_file_can_be_named_as_the_model(student, astronaut_rgb):
     predictor = load_predictor(str(student.int8))
     (face,) = predictor.predict(astronaut_rgb)
-    assert face.model_id.endswith("-int8")
+    assert face.model_id == load_checkpoint(student.checkpoint).model_id
     assert set(face.mask.probabilities) == set(MASK_CLASSES)
 
 
@@ -179,7 +180,8 @@ class Waiting:
     model_id = "waiting"
     card = ModelCard(network="mhpnet")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, name: str, seconds: float) -> None:
+        self.name = name
         self.seconds = seconds
         self.calls = 0
 
@@ -189,42 +191,73 @@ class Waiting:
         return BatchPrediction(None, None, None)
 
 
+def waiting(**seconds: float) -> dict[str, Waiting]:
+    return {name: Waiting(name, seconds) for name, seconds in seconds.items()}
+
+
 def test_the_fastest_runtime_is_measured_once_and_remembered(student, tmp_path):
-    runtimes = {"torch": Waiting(0.004), "onnx": Waiting(0.001), "onnx-int8": Waiting(0.008)}
+    runtimes = waiting(torch=0.004, onnx=0.001, slow=0.008)
     memory = tmp_path / "cache" / "fastest.json"
-    for _ in range(2):
-        chosen = fastest(student.fp32, "cpu", list(runtimes), runtimes.__getitem__, memory)
-        assert chosen == "onnx"
-    assert {waiting.calls for waiting in runtimes.values()} == {CALLS + 3}
-    other_model = fastest(student.int8, "cpu", list(runtimes), runtimes.__getitem__, memory)
-    assert other_model == "onnx" and runtimes["onnx"].calls == 2 * (CALLS + 3)
+
+    def load() -> str:
+        names = list(runtimes)
+        return load_fastest(student.fp32, "cpu", names, runtimes.__getitem__, memory).name
+
+    assert [load(), load()] == ["onnx", "onnx"]
+    measured = WARM_UP_CALLS + CALLS
+    assert runtimes["torch"].calls == runtimes["slow"].calls == measured
+    assert runtimes["onnx"].calls == measured + WARM_UP_CALLS
+    assert [path.name for path in memory.parent.iterdir()] == ["fastest.json"]
+
+
+def test_the_fastest_is_measured_for_each_model(student, tmp_path):
+    for model in (student.fp32, student.int8):
+        runtimes = waiting(torch=0.002, onnx=0.0)
+        load_fastest(model, "cpu", list(runtimes), runtimes.__getitem__, tmp_path / "f.json")
+        assert runtimes["torch"].calls == WARM_UP_CALLS + CALLS
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"a": 1}'])
 def test_a_damaged_memory_of_the_fastest_is_measured_anew(student, tmp_path, content):
-    (tmp_path / "fastest.json").write_text(content)
-    runtimes = {"torch": Waiting(0.002), "onnx": Waiting(0.0)}
+    memory = tmp_path / "fastest.json"
+    memory.write_text(content)
+    runtimes = waiting(torch=0.002, onnx=0.0)
     load = runtimes.__getitem__
-    assert fastest(student.int8, "cpu", list(runtimes), load, tmp_path / "fastest.json") == "onnx"
+    assert load_fastest(student.int8, "cpu", list(runtimes), load, memory).name == "onnx"
 
 
-def test_auto_leaves_out_what_cannot_be_loaded(student, tmp_path):
-    """An export of older weights must not stop the app from starting."""
+@pytest.mark.parametrize("error", [CheckpointError("other weights"), RuntimeError("CUDA error")])
+def test_auto_leaves_out_what_cannot_be_loaded(student, tmp_path, error, caplog):
+    """An export of older weights must not stop the app from starting, remembered or not."""
+    runtimes, memory = waiting(torch=0.001, onnx=0.0), tmp_path / "f.json"
 
     def load(name: str) -> Waiting:
-        if name == "torch":
-            return Waiting(0.001)
-        raise CheckpointError("made from other weights")
+        if name == "onnx":
+            raise error
+        return runtimes[name]
 
-    assert fastest(student.int8, "cpu", ["torch", "onnx"], load, tmp_path / "f.json") == "torch"
+    names = list(runtimes)
+    assert load_fastest(student.int8, "cpu", names, runtimes.__getitem__, memory).name == "onnx"
+    assert load_fastest(student.int8, "cpu", names, load, memory).name == "torch"
+    assert f"runtime onnx is left out: {error}" in caplog.text
+    assert load_fastest(student.int8, "cpu", names, load, memory).name == "torch"
+
+
+def test_auto_still_works_where_nothing_can_be_remembered(student, tmp_path):
+    (tmp_path / "file").write_text("")
+    runtimes = waiting(torch=0.001, onnx=0.0)
+    memory = tmp_path / "file" / "f.json"  # a folder that cannot be made
+    load = runtimes.__getitem__
+    assert load_fastest(student.int8, "cpu", list(runtimes), load, memory).name == "onnx"
 
 
 def test_auto_chooses_among_the_files_beside_the_checkpoint(student, tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path))
     assert available_runtimes(student.checkpoint, "cpu") == ["torch", "onnx", "onnx-int8"]
     assert available_runtimes(student.checkpoint, "cuda:0") == ["torch", "cuda-graphs"]
-    answers = load_runtime(student.checkpoint, "auto").predict_batch(face_crops(1))
-    assert answers.angles_deg.shape == (1, 3)
+    runtime = load_runtime(student.checkpoint, "auto")
+    assert runtime.name in ("torch", "onnx", "onnx-int8")
+    assert runtime.predict_batch(face_crops(1)).angles_deg.shape == (1, 3)
     assert (tmp_path / "fastest-runtime.json").is_file()
 
 
@@ -235,12 +268,13 @@ def test_runtimes_refuse_a_device_they_cannot_use(student):
         load_runtime(student.checkpoint, "cuda-graphs", "cpu")
 
 
-def test_a_backbone_in_bfloat16_changes_angles_little(student):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_backbone_in_half_precision_changes_angles_little(student, dtype):
     stored = load_checkpoint(student.checkpoint)
     exact, half = (build_answer_network(stored, "m") for _ in range(2))
     crops = torch.from_numpy(face_crops(4))
     with torch.inference_mode():
-        expected, answers = exact(crops), in_bfloat16(half)(crops)
+        expected, answers = exact(crops), in_half_precision(half, dtype)(crops)
     assert answers.angles_deg.dtype == torch.float32
     assert (answers.angles_deg - expected.angles_deg).abs().mean() < 1.0
 
@@ -256,3 +290,24 @@ def test_cuda_graphs_answer_as_pytorch_does_for_any_number_of_crops(student):
         answers = graphs.predict_batch(crops[:count])
         assert answers.mask_probabilities.shape == (count, 3)
         assert np.abs(answers.angles_deg - expected[:count]).mean() < 1.0
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_graphs_are_recorded_while_other_threads_use_the_device(student):
+    """A global capture mode would fail as soon as another thread allocates."""
+    eager = load_runtime(student.checkpoint, "torch", "cuda:0")
+    graphs = load_runtime(student.checkpoint, "cuda-graphs", "cuda:0")
+    crops = face_crops(64)
+    with ThreadPoolExecutor(2) as threads:
+        busy = [threads.submit(eager.predict_batch, crops[:n]) for n in range(1, 65)]
+        answers = [graphs.predict_batch(crops[:n]).angles_deg for n in (1, 2, 4, 8, 16, 32, 64)]
+        assert all(np.isfinite(one.result().angles_deg).all() for one in busy)
+    np.testing.assert_allclose(answers[0][0], answers[-1][0], atol=1.0)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+def test_auto_chooses_cuda_graphs_on_a_gpu(student, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path))
+    assert load_runtime(student.checkpoint, "auto", "cuda:0").name == "cuda-graphs"

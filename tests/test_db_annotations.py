@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from db_support import add_face, add_model, label, mask, predict
@@ -13,27 +11,14 @@ from sqlite_utils import Database
 from core.faces import HeadPose, MaskLabel
 from db.annotations import annotate, current_annotation, history, restore
 from db.check import find_faults, rebuild_states
-from db.database import connect
-from db.errors import NotFound, NothingToUndo, OperationIdReused
+from db.errors import NotFound, NothingToUndo, NotTheLast, OperationIdReused
 from db.events import StaleVersion
 from db.home import Home
 from db.labels import Change, Label
-from db.migrations import open_home
-from db.undo import next_redo, next_undo, redo, undo
+from db.undo import label_before, next_redo, next_undo, redo, undo
 
 MASKED, UNMASKED, INCORRECT = MaskLabel.MASKED, MaskLabel.UNMASKED, MaskLabel.INCORRECT
 POSE = HeadPose(yaw_deg=10, pitch_deg=-5, roll_deg=0)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return open_home(tmp_path)
-
-
-@pytest.fixture
-def db(home: Home) -> Iterator[Database]:
-    with connect(home) as db:
-        yield db
 
 
 @pytest.fixture
@@ -184,6 +169,18 @@ def test_undo_takes_a_whole_gesture_back_once(db: Database, home: Home) -> None:
     assert [a.label for a in first] == [Label()] * 40
     assert undo(db, annotator="ann", client_op_id="u") == first
     assert rows(db, "SELECT * FROM annotations") == []
+
+
+def test_undo_takes_back_the_gesture_that_is_meant_or_none(db: Database, face: int) -> None:
+    label(db, face, MASKED, op="seen here")
+    label(db, face, UNMASKED, base_version=1, op="in another window")
+    with pytest.raises(NotTheLast, match=f"another one now .face {face}: unmasked"):
+        undo(db, annotator="ann", client_op_id="u-1", gesture="seen here")
+    (undone,) = undo(db, annotator="ann", client_op_id="u-2", gesture="in another window")
+    assert (undone.label.mask, label_before(db, undone).mask) == (MASKED, UNMASKED)
+    redo(db, annotator="ann", client_op_id="r-1", gesture="in another window")
+    undo(db, annotator="ann", client_op_id="u-3", gesture="in another window")
+    assert masks(db, face)[-1] == MASKED
 
 
 def test_undo_never_takes_back_what_another_said(db: Database, face: int) -> None:

@@ -54,7 +54,7 @@ def version(home: Home) -> int:
 
 def test_a_new_home_has_the_whole_schema_and_is_private(tmp_path: Path) -> None:
     home = open_home(tmp_path / "new")
-    assert version(home) == SCHEMA_VERSION == 6
+    assert version(home) == SCHEMA_VERSION == 9
     assert home.root.stat().st_mode & 0o077 == 0
     assert home.database_path.stat().st_mode & 0o077 == 0
     with connect(home) as db:
@@ -76,7 +76,10 @@ def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
 
 def test_an_old_file_is_backed_up_and_upgraded_in_place(tmp_path: Path) -> None:
     home = old_home(tmp_path)
-    with pytest.raises(DatabaseTooOld, match="has schema 3, this program needs 6"), connect(home):
+    with (
+        pytest.raises(DatabaseTooOld, match=f"has schema 3, this program needs {SCHEMA_VERSION}"),
+        connect(home),
+    ):
         pass
     open_home(tmp_path)
     with connect(home) as db:
@@ -130,7 +133,10 @@ def test_a_newer_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     before = home.database_path.read_bytes()
     with pytest.raises(DatabaseTooNew, match=r"newer program \(step 0099_future\): update this"):
         open_home(tmp_path)
-    with pytest.raises(DatabaseTooNew, match="has schema 99, this program knows 6"), connect(home):
+    with (
+        pytest.raises(DatabaseTooNew, match=f"has schema 99, this program knows {SCHEMA_VERSION}"),
+        connect(home),
+    ):
         pass
     assert home.database_path.read_bytes() == before
 
@@ -186,5 +192,6 @@ def read_everything(home: Home) -> None:
 def test_the_steps_are_those_of_the_folder_in_order() -> None:
     assert repr(schema_migrations()) == (
         "<Migrations 'maskpose_studio': [0001_images_and_faces, 0002_runs_models_predictions,"
-        " 0003_annotations, 0004_review_queue, 0005_imports_and_settings, 0006_views]>"
+        " 0003_annotations, 0004_review_queue, 0005_imports_and_settings, 0006_views,"
+        " 0007_opinions, 0008_error_dimensions, 0009_predictions_by_face]>"
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -14,34 +12,23 @@ from sqlite_utils import Database
 
 from benchmarks.database_contents import STUDENT, TEACHER, fill
 from core.faces import HeadPose, MaskLabel
-from db.annotations import annotate, current_annotation
+from db.annotations import annotate
 from db.annotators import annotator_id
 from db.database import connect, write_transaction
 from db.filters import FaceFilter
 from db.home import Home
 from db.label_errors import Suspicion, forget_suspicions, store_suspicions
-from db.labels import Change
+from db.labels import Change, Label
 from db.leases import flag, held_faces, release, skip, unflag, unskip
 from db.migrations import open_home
 from db.models import promote
 from db.predictions import refresh_states
 from db.review_queue import Order, QueueQuery, _for_annotator, _walk, count, peek, take
-from db.reviews import review
+from db.reviews import give_opinion
 from db.saved_queues import NameTaken, save_queue, saved_queue
 
 MASKED, UNMASKED = MaskLabel.MASKED, MaskLabel.UNMASKED
 ORDERS = get_args(Order)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return open_home(tmp_path)
-
-
-@pytest.fixture
-def db(home: Home) -> Iterator[Database]:
-    with connect(home) as db:
-        yield db
 
 
 @pytest.fixture
@@ -86,7 +73,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(
     db: Database, faces: list[int], order: Order
 ) -> None:
     for face in faces[:3]:
-        label(db, face, UNMASKED)
+        label(db, face, UNMASKED, pose=HeadPose(yaw_deg=30, pitch_deg=face, roll_deg=0))
     query = QueueQuery(order=order, filter=FaceFilter())
     page, pages = peek(db, query, count=2), []
     while page.items:
@@ -94,7 +81,7 @@ def test_pages_follow_each_other_without_gap_or_repeat(
         page = peek(db, query, count=2, after=page.after) if page.after else page._replace(items=[])
     expected = [item.face_id for item in peek(db, query).items]
     assert [face for page in pages for face in page] == expected
-    assert len(expected) == (3 if order == "label_error" else 6)
+    assert len(expected) == (3 if order in ("label_error", "pose_error") else 6)
 
 
 FILTERS = {
@@ -182,10 +169,9 @@ def test_second_opinions_are_asked_of_others_once(db: Database, faces: list[int]
     label(db, faces[1], MASKED, annotator="bob")
     query = QueueQuery(order="newest", second_opinion=True)
     assert [i.face_id for i in take(db, query, annotator="bob", lease_s=-1)] == [faces[0]]
-    event = current_annotation(db, faces[0])
-    review(
-        db, event.event_id, verdict="disagree", reviewer="bob", client_op_id="r", blind=True,
-        mask=UNMASKED,
+    give_opinion(
+        db, faces[0], Label(mask=UNMASKED), base_version=1, reviewer="bob", client_op_id="r",
+        blind=True,
     )  # fmt: skip
     assert take(db, query, annotator="bob") == []
     assert found(db, order="newest", filter=FaceFilter(disputed=True)) == [faces[0]]
@@ -244,10 +230,12 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-@pytest.mark.parametrize("status", ["unlabelled", "labelled", None])
+@pytest.mark.parametrize("status", ["unlabelled", "labelled", None, "second opinion"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_no_order_reads_all_faces_or_sorts_them(many: Home, order: Order, status: str) -> None:
     query = QueueQuery(order=order, filter=FaceFilter(status=status))
+    if status == "second opinion":
+        query = QueueQuery(order=order, second_opinion=True)
     with connect(many) as db:
         with write_transaction(db):
             who = annotator_id(db, "annotator 1")

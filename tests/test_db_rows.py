@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,11 @@ from core.faces import FaceBox, FacePrediction, HeadPose, MaskLabel
 from core.head_pose import geodesic_deg, rotation_from_euler
 from db import scores
 from db.annotations import current_annotation
-from db.database import connect
-from db.errors import NotFound, OperationIdReused, StudioError
+from db.errors import NotFound, StudioError
 from db.evaluations import add_evaluation, evaluations
 from db.faces import BY_PERSON, add_faces, faces_of_image, get_face
 from db.home import Home
 from db.images import add_image, list_images, list_sources, other_names, read_bytes
-from db.migrations import open_home
 from db.models import (
     PromotionRefused,
     alias_history,
@@ -32,7 +29,6 @@ from db.models import (
     set_challenger,
 )
 from db.predictions import of_face, predictions_of_face, store_predictions
-from db.reviews import agreements, disputes, review, reviews_of_face
 from db.runs import (
     RunStatusRefused,
     add_metrics,
@@ -49,17 +45,6 @@ from db.runs import (
 from db.settings import get_setting, set_setting
 
 MASKED, UNMASKED = MaskLabel.MASKED, MaskLabel.UNMASKED
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return open_home(tmp_path)
-
-
-@pytest.fixture
-def db(home: Home) -> Iterator[Database]:
-    with connect(home) as db:
-        yield db
 
 
 def test_a_picture_is_stored_once_whatever_its_name(db: Database, home: Home) -> None:
@@ -235,36 +220,6 @@ def test_evaluations_are_kept_with_their_model(db: Database) -> None:
     add_evaluation(db, model="student", benchmark="aflw2000", report={"mae_deg": 4.0})
     assert [e.report["mae_deg"] for e in evaluations(db, benchmark="aflw2000")] == [4.0, 4.1]
     assert evaluations(db, model="other") == []
-
-
-def test_reviews_show_disputes_and_agreement(db: Database, home: Home) -> None:
-    given = [(MASKED, MASKED), (MASKED, UNMASKED), (UNMASKED, UNMASKED), (UNMASKED, UNMASKED)]
-    for seed, (mine, yours) in enumerate(given):
-        event = label(db, add_face(db, home, seed), mine)
-        verdict = "agree" if mine == yours else "disagree"
-        once = review(
-            db, event.event_id, verdict=verdict, reviewer="bob", client_op_id=f"r{seed}",
-            blind=True, mask=yours,
-        )  # fmt: skip
-        again = review(
-            db, event.event_id, verdict=verdict, reviewer="bob", client_op_id=f"r{seed}",
-            blind=True, mask=yours,
-        )  # fmt: skip
-        assert again == once
-    (pair,) = agreements(db)
-    assert (pair.annotator, pair.reviewer, pair.n, pair.share) == ("ann", "bob", 4, 0.75)
-    assert pair.kappa == pytest.approx(0.5)
-    (dispute,) = disputes(db)
-    assert (dispute.face_id, dispute.mask_label, dispute.reviewer_mask_label) == (
-        2,
-        "masked",
-        "unmasked",
-    )
-    assert [r.verdict for r in reviews_of_face(db, 2)] == ["disagree"]
-    label(db, 2, UNMASKED, base_version=1, annotator="carla")  # settled
-    assert disputes(db) == []
-    with pytest.raises(OperationIdReused):
-        review(db, 1, verdict="unsure", reviewer="bob", client_op_id="r1", blind=True)
 
 
 def test_a_setting_is_any_json(db: Database) -> None:

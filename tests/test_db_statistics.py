@@ -128,6 +128,7 @@ def test_datasette_opens_the_file_and_follows_its_keys(tmp_path: Path) -> None:
         "disputes",
         "faces_overview",
         "models_in_use",
+        "present_reviews",
     }
     assert '"mask_label": "masked"' in view and '"annotator": "ann"' in view
     # The key of the picture is shown by the picture's name, as a link.

@@ -67,7 +67,9 @@ def test_every_imported_package_is_required_and_explained() -> None:
     required = {
         normal(match[1])
         for name in ("requirements.txt", "requirements-dev.txt")
-        for match in re.finditer(r"^([\w.-]+)[>=<~!]", (ROOT / name).read_text(), re.MULTILINE)
+        for match in re.finditer(
+            r"^([\w.-]+)(?:\[.+\])?[>=<~!]", (ROOT / name).read_text(), re.MULTILINE
+        )
     }
     distributions = packages_distributions()
     imported = {name.split(".")[0] for path in SOURCES for name in imports_of(path)}
@@ -133,7 +135,7 @@ def tracked_files() -> list[Path]:
 
 def test_no_file_names_a_path_of_one_machine_or_a_registry() -> None:
     machine = re.compile(
-        rb"(?<![\w.~$-])/(work|root|home/\w+|Users/\w+)/|py" rb"pi\.org|pythonhosted\.org"
+        rb"(?<![\w.~$-])/(work|root|home/\w+|Users/\w+)/|py" rb"pi\.org|python" rb"hosted\.org"
     )
     text = [
         path for path in tracked_files() if path.is_file() and b"\0" not in path.read_bytes()[:8000]

@@ -27,6 +27,8 @@ from db.runs import Run, get_run, metric_names, metrics, submit_run
 from tests.job_scripts import script, worker_process
 from tests.retraining_files import TINY, crown, make_home, train_champion
 from trainer.jobs.device_lock import device_lock
+from trainer.jobs.devices import cuda_devices
+from trainer.jobs.lifeline import EXIT_OVERDUE
 from trainer.jobs.local import LOST, LocalJobs, find_lost_runs, tend
 from trainer.jobs.run_files import RunFiles
 from trainer.redistill import RetrainingConfig, explain, prepare
@@ -206,7 +208,8 @@ def test_a_gpu_that_is_not_there_is_a_clear_failure(home):
 def test_failures_are_explained_in_one_line():
     lost = RuntimeError("CUDA error: unspecified launch failure\nCompile with TORCH_USE_CUDA_DSA")
     assert explain(lost)[0] == "device lost" and "\n" not in explain(lost)[1]
-    assert explain(RuntimeError("DefaultCPUAllocator: can't allocate memory"))[0] == "out of memory"
+    for text in ("DefaultCPUAllocator: can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"):
+        assert explain(RuntimeError(text))[0] == "out of memory"
     assert explain(ValueError("no such folder")) == ("refused", "no such folder")
 
 
@@ -219,6 +222,46 @@ def test_a_device_is_free_again_when_its_last_holder_dies(home):
     child.communicate()
     with device_lock(home, "cuda:0,cpu") as free:
         assert len(free) == 2
+
+
+def test_of_several_processes_the_first_to_fail_says_why(home):
+    files = RunFiles.of(home, 1)
+    files.fail(kind="out of memory", message="the cause")
+    files.fail(kind="device lost", message="the consequence")
+    failure = files.take_failure()
+    assert failure and failure["message"] == "the cause" and files.take_failure() is None
+
+
+def test_cuda_devices_are_those_that_this_program_may_use():
+    listing = (
+        "0, GPU-aaaa-1, 80000, 81559, 3, NVIDIA H100, 80GB\n"
+        "1, GPU-bbbb-2, [N/A], 81559, [N/A], NVIDIA H100\n"
+        "No devices were found\n"
+    )
+    first, second = cuda_devices(listing, None)
+    assert first.text() == "cuda:0 · NVIDIA H100, 80GB · 78 of 80 GiB free · 3 % busy"
+    assert second.text() == "cuda:1 · NVIDIA H100"
+    assert cuda_devices(listing, "1") == cuda_devices(listing, "GPU-bbbb") == [second]
+    assert cuda_devices(listing, "") == []
+
+
+def test_a_leader_on_another_machine_is_missed(tmp_path):
+    file = tmp_path / "leader"
+    file.write_text("1")
+    code = (
+        "import sys, time; from pathlib import Path; import trainer.jobs.lifeline as lifeline\n"
+        "lifeline.LEADER_SILENT_S, lifeline.GRACE_S = float(sys.argv[2]), 0.5\n"
+        "stop = lifeline.watch_leader(Path(sys.argv[1])); stop.wait()\n"
+        "print('saving', flush=True); time.sleep(300)\n"
+    )
+    for silent_s, act in ((300, file.unlink), (2, lambda: None)):
+        file.write_text("1")
+        command = [sys.executable, "-c", code, str(file), str(silent_s)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1])
+        time.sleep(1)
+        act()
+        assert process.communicate(timeout=60)[0] == b"saving\n"
+        assert process.returncode == EXIT_OVERDUE
 
 
 # --- with real trainings ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.checkpoint import load_checkpoint, save_checkpoint
-from core.datasets import read_dataset
+from core.datasets import load_crop, read_dataset
 from core.faces import MaskLabel
 from core.images import encode_png
 from core.predictor import load_predictor
@@ -18,6 +18,7 @@ from db.annotations import history
 from db.database import connect
 from db.errors import StudioError
 from db.home import Home
+from db.migrations import open_home
 from db.models import Model, aliases, list_models
 from db.runs import Run, claim_run, set_status, submit_run
 from tests.dataset_files import mask_row, write_csv
@@ -30,9 +31,11 @@ from tests.retraining_files import (
     say,
     train_champion,
 )
+from tests.training_files import write_mask_set, write_pose_set
 from trainer.annotated_faces import LABEL_PROBABILITY, overrule, read_annotated
 from trainer.challenge import conclude
 from trainer.comparison import answer_both
+from trainer.dataset_import import import_path
 from trainer.face_pool import load_pool
 from trainer.jobs.run_files import RunFiles
 from trainer.label_snapshot import SPLITS, read_snapshot, take_snapshot
@@ -47,8 +50,8 @@ from trainer.redistill import (
     teachers_of,
 )
 from trainer.soft_labels import SoftLabelTable
-from trainer.speed import measure_images_per_s
-from trainer.train import read_pool, train
+from trainer.speed import Speed, measure_speed
+from trainer.train import read_faces, read_pool, train
 
 SWAPPED = {
     MaskLabel.MASKED: MaskLabel.UNMASKED,
@@ -61,6 +64,12 @@ SWAPPED = {
 def champion(tmp_path_factory) -> Path:
     """A student of drawn heads that knows masks well enough to lose something."""
     return train_champion(tmp_path_factory.mktemp("champion"), epochs=12)
+
+
+@pytest.fixture(autouse=True)
+def no_8_bit_form(monkeypatch) -> None:
+    """Half a minute for each model; ``test_trainer_calibration`` makes one."""
+    monkeypatch.setattr("trainer.challenge.quantise_beside", lambda checkpoint, folders: None)
 
 
 @pytest.fixture
@@ -106,6 +115,21 @@ def write_benchmark(root: Path, faces: int = 60) -> Path:
 
 
 # --- what a run learns from -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "write"), [("pose", write_pose_set), ("mask", write_mask_set)])
+def test_an_imported_crop_is_cut_as_in_its_own_data_set(tmp_path, kind, write):
+    folder = write(tmp_path / kind)
+    home = open_home(tmp_path / "home")
+    import_path(home, folder)
+    theirs = {load_crop(s, 64, 1.25).tobytes() for s in read_faces(folder, "val").samples}
+    stored = read_annotated(home.root, "val").samples
+    assert theirs and theirs <= {load_crop(sample, 64, 1.25).tobytes() for sample in stored}
+    take_snapshot(home.root, tmp_path)
+    kept = read_snapshot(tmp_path, "val").samples
+    assert [load_crop(s, 64, 1.25).tobytes() for s in kept] == [
+        load_crop(s, 64, 1.25).tobytes() for s in stored
+    ]
 
 
 def test_held_out_origins_are_never_trained_on_and_stay_the_same(home):
@@ -260,7 +284,7 @@ def test_poisoned_labels_are_not_promoted(home, tmp_path):
     assert report["decision"]["verdict"] == "rejected", report["decision"]
     assert "clean" in " ".join(report["decision"]["reasons"])
     files = RunFiles.of(home, model.run_id)
-    assert report["faces"]["worse"] and list(files.changed.glob("worse-*.png"))
+    assert report["faces"]["mask worse"] and list(files.changed.glob("mask-worse-*.png"))
     assert json.loads(files.comparison.read_text())["champion"] == report["champion"]
 
 
@@ -297,9 +321,11 @@ def test_a_wrong_student_is_repaired_by_corrections(tmp_path, champion):
     assert report["decision"]["verdict"] != "rejected"
 
 
-def test_the_speed_of_a_device_is_measured_with_real_steps(champion, monkeypatch):
+def test_the_speed_of_a_device_is_measured_with_real_work(champion, monkeypatch):
     monkeypatch.setattr("trainer.speed.MEASURE_S", 0.01)
-    assert measure_images_per_s(champion, "quick", "cpu") > 0
+    speed = measure_speed(champion, "quick", "cpu")
+    assert speed.trained_per_s > 0 and speed.asked_per_s > 0
+    assert Speed(trained_per_s=100, asked_per_s=50).seconds(600, epochs=2) == 12 + 12
 
 
 def test_a_run_that_an_update_has_changed_is_not_resumed(home):

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from studio_files import start_studio, write_network
+from studio_files import start_studio
 
 from core.faces import FaceBox, MaskLabel
 from core.images import ImageError, encode_jpeg
 from db.database import connect
 from db.errors import NothingToUndo
 from db.events import StaleVersion
-from db.models import model_in_use, promote
 from db.predictions import predictions_of_face
 from ui import actions, stored_faces
 from ui.answers import AnsweredPhoto, difference, shown_faces
 from ui.exports import photo_csv, photo_json
-from ui.model_shelf import ModelShelf, ModelsNotReady
+from ui.model_shelf import ModelsNotReady
 from ui.photo_view import photo_html
 from ui.studio import Studio, open_studio, use_studio
 
@@ -148,33 +146,3 @@ def test_without_a_student_a_sentence_says_what_to_do(tmp_path: Path, portrait: 
     assert studio.models.wait(60) and not studio.models.is_ready
     with pytest.raises(ModelsNotReady, match=r"missing\.safetensors: no such model file"):
         list(actions.answer_photo(studio, portrait, "anna.jpg"))
-
-
-def test_before_anything_is_loaded_a_sentence_says_so(tmp_path: Path, portrait: bytes) -> None:
-    studio = open_studio(tmp_path / "home", None, [], "cpu")
-    with pytest.raises(ModelsNotReady, match="loading"):
-        list(actions.answer_photo(studio, portrait, "anna.jpg"))
-
-
-def test_a_promoted_student_takes_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.model_shelf._LOOK_FOR_PROMOTIONS_S", 0.05)
-    monkeypatch.setattr("core.predictor.STUDENT", write_network(tmp_path / "old", "mhpnet"))
-    studio = open_studio(tmp_path / "home", None, [], "cpu")
-    studio.models.start()
-    assert studio.models.wait(60)
-    old = studio.models.student()
-    shelf = ModelShelf(studio.home, write_network(tmp_path / "new", "mhpnet"), [], "cpu")
-    shelf.start()  # registers the newcomer
-    assert shelf.wait(60)
-    new = shelf.student()
-    with connect(studio.home) as db:
-        assert model_in_use(db, "champion").name == old.name != new.name
-        promote(db, new.name, reason="better", changed_by="ann")
-    for _ in range(600):
-        if studio.models.student().name == new.name:
-            break
-        time.sleep(0.05)
-    studio.models.stop()
-    assert studio.models.student().name == new.name
-    assert studio.models.versions() == [new.name, old.name]
-    assert studio.models.student(version=old.name).name == old.name

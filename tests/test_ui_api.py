@@ -94,7 +94,7 @@ def test_a_kept_photo_can_be_labelled_undone_and_done_again(
 
 
 def test_a_stale_version_is_a_conflict_that_names_the_present_one(
-    client: TestClient, portrait: bytes
+    studio: Studio, client: TestClient, portrait: bytes
 ) -> None:
     answer = send(client, portrait + b"\0\0", "?keep=true").json()
     change = {"face_id": answer["faces"][0]["face_id"], "base_version": 0, "mask": "masked"}
@@ -103,9 +103,18 @@ def test_a_stale_version_is_a_conflict_that_names_the_present_one(
         reply = client.post("/api/v1/annotations", json=gesture)
         assert reply.status_code == status
     assert reply.headers["content-type"] == "application/problem+json"
-    assert reply.json()["conflicts"] == [
-        {"face_id": change["face_id"], "base_version": 0, "version": 1}
-    ]
+    (conflict,) = reply.json()["conflicts"]
+    assert conflict.pop("created_at") and conflict.pop("client_op_id")
+    assert conflict == {
+        "face_id": change["face_id"],
+        "base_version": 0,
+        "version": 1,
+        "mask": "masked",
+        "rejected": False,
+        "pose": None,
+        "label": "masked",
+        "annotator": studio.annotator,
+    }
 
 
 def test_lists_come_in_pages(client: TestClient, portrait: bytes) -> None:
@@ -120,12 +129,37 @@ def test_lists_come_in_pages(client: TestClient, portrait: bytes) -> None:
         assert len(seen) == len(set(seen)) >= 3, path
 
 
+def test_the_faces_of_a_filter_are_counted(client: TestClient, portrait: bytes) -> None:
+    send(client, portrait + b"\0" * 9, "?keep=true", name="counted.jpg")
+    asked = {"filter": '{"name": "counted"}', "status": "unlabelled"}
+    assert client.get("/api/v1/faces/count", params=asked).json() == {"faces": 1}
+    (face,) = client.get("/api/v1/faces", params=asked).json()["items"]
+    assert (face["image_name"], face["is_flagged"]) == ("counted.jpg", False)
+
+
+def test_many_faces_are_flagged_at_once_or_none(client: TestClient, portrait: bytes) -> None:
+    send(client, portrait + b"\0" * 20, "?keep=true", name="flagged.jpg")
+    asked = {"filter": '{"name": "flagged"}'}
+
+    def face() -> dict:
+        return client.get("/api/v1/faces", params=asked).json()["items"][0]
+
+    def flag(face_ids: list[int], flagged: bool) -> int:
+        body = {"client_op_id": op_id(), "face_ids": face_ids, "flagged": flagged}
+        return client.post("/api/v1/flags", json=body).status_code
+
+    face_id = face()["face_id"]
+    assert flag([face_id, 999_999], True) == 404 and not face()["is_flagged"]
+    assert flag([face_id], True) == flag([face_id], True) == 204 and face()["is_flagged"]
+    assert flag([face_id], False) == 204 and not face()["is_flagged"]
+
+
 def test_pictures_come_back_as_they_were_sent(client: TestClient, portrait: bytes) -> None:
     answer = send(client, portrait, "?keep=true").json()
     file = client.get(f"/api/v1/images/{answer['image_id']}/file")
     assert (file.content, file.headers["content-type"]) == (portrait, "image/jpeg")
     crop = client.get(f"/api/v1/faces/{answer['faces'][0]['face_id']}/crop?side_px=64")
-    assert crop.content.startswith(b"\xff\xd8")
+    assert crop.content.startswith(b"\xff\xd8") and "immutable" in crop.headers["cache-control"]
 
 
 @pytest.mark.parametrize(
@@ -224,3 +258,12 @@ def test_nothing_under_the_home_folder_can_be_fetched(client: TestClient, studio
 def test_the_studio_keeps_files_where_it_says(client: TestClient, studio: Studio) -> None:
     files = [path for path in Path(studio.home.images_dir).rglob("*") if path.is_file()]
     assert len(files) == len(client.get("/api/v1/images?limit=500").json()["items"])
+
+
+def test_a_server_that_is_busy_says_so(
+    client: TestClient, portrait: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_WAITING", 0)
+    reply = send(client, portrait)
+    assert reply.status_code == 503 and reply.headers["retry-after"]
+    assert reply.json()["title"] == "0 requests wait already; try again in a moment"

@@ -1,6 +1,8 @@
-"""Smoothing in time: calm at rest, quick in motion, faces kept apart."""
+"""Faces in a stream: followed between looks, calm at rest, quick in motion, kept apart."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -72,3 +74,28 @@ def test_the_rate_is_that_of_the_last_frames() -> None:
         view = view.step([], frame / FRAMES_PER_S)
     assert round(view.frames_per_s, 3) == FRAMES_PER_S
     assert LiveView().frames_per_s == 0
+
+
+class Asked:
+    """A predictor whose face stands still; counts the looks for it and the answers."""
+
+    def __init__(self) -> None:
+        self.detector = self
+        self.looks = self.answers = 0
+
+    def detect(self, frame_rgb: np.ndarray) -> list[FaceBox]:
+        self.looks += 1
+        return [face().box]
+
+    def predict_boxes(self, frame_rgb: np.ndarray, boxes: list[FaceBox]) -> list[FacePrediction]:
+        self.answers += len(boxes)
+        return [replace(face(), box=box) for box in boxes]
+
+
+def test_every_frame_is_answered_but_faces_are_looked_for_now_and_then() -> None:
+    frame_rgb = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    view, predictor = LiveView(), Asked()
+    for index in range(10):
+        view = view.answer(frame_rgb, index / FRAMES_PER_S, predictor)
+        assert view.faces[0].box.intersection_over_union(face().box) > 0.95
+    assert (predictor.answers, predictor.looks) == (10, 2)

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,8 +15,8 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ui import server
-from ui.front_door import FrontDoor
-from ui.guard import USER_HEADER, Guard
+from ui.front_door import FrontDoor, Part
+from ui.guard import NAME_COOKIE, PAGE_HEADER, USER_HEADER, Guard
 
 
 def small_app() -> FastAPI:
@@ -77,6 +78,36 @@ def test_nobody_can_claim_to_be_somebody() -> None:
     assert reply.json() == {"who": None}
 
 
+def test_without_a_login_people_say_who_they_are() -> None:
+    cookies = {"cookie": f"{NAME_COOKIE}=J%C3%BCrgen%20B; other=1"}
+    assert client_of(Guard(small_app())).get("/who", headers=cookies).json() == {
+        "who": "J%C3%BCrgen%20B"
+    }
+    with_login = client_of(Guard(small_app(), users={"ann": "a long password"}))
+    reply = with_login.get("/who", auth=("ann", "a long password"), headers=cookies)
+    assert reply.json() == {"who": "ann"}  # a login is not outdone by a cookie
+
+
+def test_a_page_keeps_its_own_name_and_cannot_outdo_a_login() -> None:
+    named = {"cookie": f"{NAME_COOKIE}=dora", PAGE_HEADER: "J%C3%BCrgen"}
+    assert client_of(Guard(small_app())).get("/who", headers=named).json() == {"who": "J%C3%BCrgen"}
+    with_login = client_of(Guard(small_app(), users={"ann": "a long password"}))
+    assert with_login.post("/who", headers=named).status_code == 401
+    login = ("ann", "a long password")
+    refused = with_login.post("/who", auth=login, headers=named)
+    assert refused.status_code == 401 and "Jürgen opened this page, not ann" in refused.text
+    assert "www-authenticate" not in refused.headers  # the browser must not ask for a password
+    assert with_login.post("/who", auth=login, headers={PAGE_HEADER: "ann"}).json() == {
+        "who": "ann"
+    }
+
+
+@pytest.mark.parametrize("name", ["", "%20", "x" * 201])
+def test_a_name_that_is_none_is_nobodys(name: str) -> None:
+    cookies = {"cookie": f"{NAME_COOKIE}={name}"}
+    assert client_of(Guard(small_app())).get("/who", headers=cookies).json() == {"who": None}
+
+
 def test_pages_say_that_other_sites_may_not_frame_them() -> None:
     headers = client_of(Guard(small_app())).get("/who").headers
     assert (headers["x-frame-options"], headers["x-content-type-options"]) == (
@@ -102,7 +133,7 @@ def slow_door() -> Iterator[tuple[FrontDoor, threading.Event, list[str]]]:
         app.add_api_route("/", lambda: "the app")
         return app
 
-    yield FrontDoor(build), go, story
+    yield FrontDoor(Part(prefix="/", build=build)), go, story
     go.set()
 
 
@@ -118,11 +149,43 @@ def test_the_port_answers_while_the_app_is_built(slow_door) -> None:
     assert story == ["started", "stopped"]
 
 
+def test_the_pages_do_not_wait_for_the_demo(slow_door) -> None:
+    _, go, _ = slow_door
+    pages, demo = FastAPI(), FastAPI()
+    pages.add_api_route("/home", lambda: "the pages")
+    demo.add_api_route("/demo/", lambda: "the demo")
+
+    def build_demo() -> FastAPI:
+        go.wait(30)
+        return demo
+
+    door = FrontDoor(Part(prefix="/", build=lambda: pages), Part(prefix="/demo", build=build_demo))
+    with TestClient(door) as client:
+        assert until(lambda: client.get("/home").status_code == 200)
+        waiting = ThreadPoolExecutor(1).submit(client.get, "/demo/")
+        assert client.get("/home").json() == "the pages" and not waiting.done()
+        go.set()
+        assert waiting.result(30).json() == "the demo"
+
+
+def test_a_demo_that_cannot_be_built_is_told_on_every_page(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> FastAPI:
+        raise RuntimeError("the disk is full")
+
+    door = FrontDoor(Part(prefix="/", build=FastAPI), Part(prefix="/demo", build=fail))
+    with TestClient(door) as client:
+        assert until(lambda: "the disk is full" in client.get("/").text)
+        assert "the disk is full" in client.get("/demo/").text
+    assert "could not be built" in caplog.text
+
+
 def test_an_app_that_cannot_be_built_says_why(caplog: pytest.LogCaptureFixture) -> None:
     def build() -> FastAPI:
         raise RuntimeError("the disk is full")
 
-    with TestClient(FrontDoor(build)) as client:
+    with TestClient(FrontDoor(Part(prefix="/", build=build))) as client:
         assert until(lambda: "the disk is full" in client.get("/").text)
     assert "could not be built" in caplog.text
 
@@ -144,7 +207,7 @@ def test_other_addresses_need_a_login(host: str) -> None:
 @pytest.mark.parametrize("auth", ["ann", "ann:", "ann:short", ":a long password"])
 def test_a_login_without_name_or_with_a_short_password_is_refused(auth: str) -> None:
     with pytest.raises(server.ServeError, match="at least 8 characters"):
-        server.serve(auth=auth, open_browser=False)
+        server.serve(auth=[auth], open_browser=False)
 
 
 def test_a_port_that_is_taken_is_named_before_anything_is_loaded() -> None:

@@ -1,0 +1,254 @@
+"""Where the student errs, counted in SQL, against counting by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from db_support import add_face, add_model, label, mask
+from sqlite_utils import Database
+from training_files import write_mask_set
+
+from benchmarks.database_contents import fill
+from core.face_measures import measure_face
+from core.faces import FaceBox, HeadPose, MaskLabel
+from core.head_pose import geodesic_deg, rotation_from_euler
+from db import mask_statistics, pose_statistics
+from db.annotations import annotate
+from db.check import find_faults, rebuild_states
+from db.database import connect
+from db.face_measures import MeasuredFace, store_measures, unmeasured_faces
+from db.filters import FaceFilter
+from db.home import Home
+from db.labels import Change
+from db.migrations import open_home
+from db.predictions import Prediction, store_predictions
+from db.queue_values import queue_values
+from db.review_queue import QueueQuery, count, peek
+from trainer.dataset_import import import_path
+
+LABELLED = FaceFilter(status="labelled")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = open_home(tmp_path_factory.mktemp("errors"))
+    with connect(home) as db:
+        fill(db, faces=1500, annotations=600)
+    return home
+
+
+@pytest.fixture
+def db(home: Home) -> Iterator[Database]:
+    with connect(home, read_only=True) as db:
+        yield db
+
+
+@pytest.fixture
+def rows(db: Database) -> list[dict[str, object]]:
+    """Every labelled face with all that errors are sliced by."""
+    return list(
+        db.query(
+            "SELECT s.*, f.lower_face_occluded AS occluded,"
+            " q.sharpness, q.brightness, p.p_masked, p.p_unmasked, sources.name AS source"
+            " FROM face_states s JOIN faces f ON f.id = s.face_id"
+            " LEFT JOIN face_measures q ON q.face_id = s.face_id"
+            " JOIN predictions p ON p.face_id = s.face_id AND p.model_id = s.model_id"
+            " JOIN sources ON sources.id = s.source_id WHERE s.mask_label IS NOT NULL"
+        )
+    )
+
+
+def test_slices_hold_every_labelled_face_and_their_filters_find_the_same(
+    db: Database, rows: list[dict[str, object]]
+) -> None:
+    slices = mask_statistics.error_slices(db, FaceFilter())
+    wrong = sum(row["mask_label"] != row["predicted_label"] for row in rows)
+    assert {name: sum(one.n for one in found) for name, found in slices.items()} == {
+        "source": 600,
+        "face_px": 600,
+        "yaw_deg": 600,
+        **{
+            name: sum(row[name] is not None for row in rows)
+            for name in ("occluded", "sharpness", "brightness")
+        },
+    }
+    assert sum(one.wrong for one in slices["source"]) == wrong > 0
+    for found in slices.values():
+        for one in found:
+            assert count(db, one.faces) == one.n, one.name
+
+
+def test_a_filter_narrows_the_slices(db: Database) -> None:
+    some = FaceFilter(source="source 03")
+    slices = mask_statistics.error_slices(db, some)
+    assert [one.name for one in slices["source"]] == ["source 03"]
+    assert sum(one.n for one in slices["face_px"]) == slices["source"][0].n
+
+
+def test_scores_are_spread_by_label_and_decided_by_the_larger_of_two(
+    db: Database, rows: list[dict[str, object]]
+) -> None:
+    scores = mask_statistics.score_counts(db, FaceFilter(), bins=50)
+    labels = Counter(row["mask_label"] for row in rows)
+    assert {label: sum(bins) for label, bins in scores.bins.items()} == labels
+    bare = [row for row in rows if row["mask_label"] == "unmasked"]
+    expected = Counter(min(49, int(row["p_masked"] * 50)) for row in bare)
+    assert list(scores.bins[MaskLabel.UNMASKED]) == [expected[bin] for bin in range(50)]
+    called = sum(row["p_masked"] > row["p_unmasked"] for row in bare)
+    assert scores.called_masked[MaskLabel.UNMASKED] == called
+
+
+def test_students_are_compared_on_the_same_faces(db: Database) -> None:
+    (student,) = mask_statistics.students_on_sample(db, faces=200)
+    assert student.serves and sum(student.confusion.values()) == 200
+
+
+def test_bins_are_named_and_bounded_by_their_edges() -> None:
+    size = mask_statistics.DIMENSIONS[0]
+    assert [size.text_of(bin) for bin in (0, 1, 4)] == [
+        "under 32 px",
+        "32 … 64 px",
+        "from 256 px",
+    ]
+    assert size.range_of(1) == (32, 63.99)
+
+
+def test_pose_cells_add_up_to_the_errors_of_the_faces(db: Database) -> None:
+    rows = list(db.query("SELECT * FROM face_states WHERE pose_error_deg IS NOT NULL"))
+    cells = pose_statistics.pose_cells(db, FaceFilter())
+    assert sum(cell.n for cell in cells) == len(rows) > 100
+    said, true = (
+        np.array([[row[f"{prefix}{axis}_deg"] for axis in pose_statistics.AXES] for row in rows])
+        for prefix in ("", "label_")
+    )
+    errors = said - true
+    assert sum(cell.pitch_abs for cell in cells) == pytest.approx(np.abs(errors[:, 1]).sum())
+    assert sum(cell.yaw_sum for cell in cells) == pytest.approx(errors[:, 0].sum())
+    assert sum(cell.mae for cell in cells) == pytest.approx(np.abs(errors).mean(axis=1).sum())
+    turned = geodesic_deg(rotation_from_euler(*said.T), rotation_from_euler(*true.T))
+    assert sum(cell.geodesic for cell in cells) == pytest.approx(turned.sum(), rel=1e-6)
+    assert sum(cell.geodesic_squares for cell in cells) == pytest.approx(
+        (turned**2).sum(), rel=1e-6
+    )
+    some = [cell for cell in cells if cell.yaw_deg == -30]
+    assert sum(cell.n for cell in some) == ((true[:, 0] >= -30) & (true[:, 0] < -15)).sum()
+
+
+def test_said_against_true_counts_every_face_once_an_axis(db: Database) -> None:
+    found = pose_statistics.said_against_true(db, FaceFilter())
+    rows = list(db.query("SELECT * FROM face_states WHERE pose_error_deg IS NOT NULL"))
+    expected = Counter(
+        (int(row["label_roll_deg"] // 5) * 5, int(row["roll_deg"] // 1)) for row in rows
+    )
+    assert found["roll"] == expected
+
+
+def test_a_pose_label_has_an_error_that_follows_label_and_prediction(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    with connect(home) as db:
+        near, far = add_face(db, home, 1), add_face(db, home, 2)
+        add_model(db, "student")
+        pose = HeadPose(yaw_deg=30, pitch_deg=0, roll_deg=0)
+        sure = mask(0.1, 0.8, 0.1)
+        store_predictions(
+            db, [Prediction(face_id=f, model="student", mask=sure, pose=pose) for f in (near, far)]
+        )
+        for face, yaw in ((near, 33.0), (far, -60.0)):
+            said = HeadPose(yaw_deg=yaw, pitch_deg=3, roll_deg=0)
+            change = Change(face_id=face, base_version=0, pose=said)
+            annotate(db, [change], annotator="ann", client_op_id=f"pose {face}")
+        query = QueueQuery(order="pose_error", filter=FaceFilter())
+        assert [item.face_id for item in peek(db, query).items] == [far, near]
+        assert count(db, FaceFilter(pose_error_deg=(20, 180))) == 1
+        assert count(db, FaceFilter(label_yaw_deg=(30, 40))) == 1
+        label(db, far, MaskLabel.MASKED, base_version=1)  # keeps the pose
+        assert count(db, FaceFilter(status="labelled", pose_error_deg=(30, 32))) == 1
+        assert find_faults(db, home) == []
+        rebuild_states(db)
+        assert count(db, FaceFilter(pose_error_deg=(1.9, 2.1))) == 1
+        annotate(
+            db,
+            [Change(face_id=near, base_version=1, pose=None)],
+            annotator="ann",
+            client_op_id="no pose",
+        )
+        assert count(db, FaceFilter(pose_error_deg=(0, 180))) == 1
+
+
+def test_faces_are_measured_in_their_order_once(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    with connect(home) as db:
+        faces = [add_face(db, home, seed) for seed in range(3)]
+        assert [face.face_id for face in unmeasured_faces(db, 2)] == faces[:2]
+        store_measures(db, [MeasuredFace(faces[0], 120.0, 0.5), MeasuredFace(faces[1], None, None)])
+        assert [face.face_id for face in unmeasured_faces(db)] == faces[2:]
+        assert count(db, FaceFilter(sharpness=(100, 200))) == 1
+        assert count(db, FaceFilter(brightness=(0, 0.4))) == 0
+
+
+def test_the_background_measures_what_is_stored_and_passes_over_lost_files(tmp_path: Path) -> None:
+    from ui.face_measuring import measure_some
+
+    home = open_home(tmp_path)
+    with connect(home) as db:
+        for seed in range(3):
+            add_face(db, home, seed)
+        path = db.execute("SELECT path FROM images WHERE id = 2").fetchone()[0]
+    (home.root / path).unlink()
+    assert measure_some(home) == 3
+    assert measure_some(home) == 0
+    with connect(home, read_only=True) as db:
+        found = list(db.query("SELECT * FROM face_measures"))
+    assert [row["sharpness"] is None for row in found] == [False, True, False]
+    assert all(0.3 < row["brightness"] < 0.7 for row in (found[0], found[2]))
+
+
+def test_blur_lowers_the_sharpness_and_light_raises_the_brightness(
+    astronaut_rgb: np.ndarray,
+) -> None:
+    import cv2
+
+    box = FaceBox(180, 60, 90, 110)
+    crisp = measure_face(astronaut_rgb, box)
+    blurred = measure_face(cv2.GaussianBlur(astronaut_rgb, (0, 0), 3), box)
+    assert blurred.sharpness < crisp.sharpness / 4
+    assert blurred.brightness == pytest.approx(crisp.brightness, abs=0.02)
+    lighter = measure_face(np.clip(astronaut_rgb.astype(int) + 40, 0, 255).astype(np.uint8), box)
+    assert lighter.brightness > crisp.brightness + 0.1
+
+
+def test_an_import_keeps_what_the_set_says_of_occlusion(tmp_path: Path) -> None:
+    labels = write_mask_set(tmp_path / "set", train=4, val=0) / "labels.csv"
+    lines = labels.read_text().splitlines()
+    column = lines[0].split(",").index("lower_face_occluded")
+    for number, said in ((1, "1"), (2, "")):
+        cells = lines[number].split(",")
+        cells[column] = said
+        lines[number] = ",".join(cells)
+    labels.write_text("\n".join(lines) + "\n")
+    home = open_home(tmp_path / "home")
+    import_path(home, tmp_path / "set")
+    with connect(home, read_only=True) as db:
+        found = [count(db, FaceFilter(occluded=is_so)) for is_so in (True, False)]
+    assert found == [1, 2]
+
+
+def test_the_next_queue_is_the_one_in_which_most_errors_were_found(db: Database) -> None:
+    values = queue_values(db)
+    rates = [value.errors_per_100 for value in values if value.alike]
+    assert rates == sorted(rates, reverse=True) and len(rates) == 3
+    for value in values:
+        assert value.waiting == count(db, value.faces) > 0
+    everything = next(value for value in values if value.order == "random")
+    assert (everything.waiting, everything.alike) == (900, 600)
+    wrong = count(db, FaceFilter(wrong=True))
+    assert everything.wrong == wrong
+
+
+def test_where_nothing_waits_nothing_is_proposed(tmp_path: Path) -> None:
+    with connect(open_home(tmp_path)) as db:
+        assert queue_values(db) == []

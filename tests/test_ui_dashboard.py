@@ -1,0 +1,49 @@
+"""From marks to faces and addresses, without a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.faces import MaskLabel
+from db.filters import FaceFilter
+from ui import dashboard, links
+from ui.figures.look import LOOKS
+
+MARK = FaceFilter(labels=(MaskLabel.MASKED,), predicted=(MaskLabel.UNMASKED,), status="labelled")
+
+
+def test_one_mark_is_its_filter_and_several_single_faces_are_all_of_them() -> None:
+    assert dashboard.filter_of_marks([MARK.to_json()]) == MARK
+    assert dashboard.filter_of_marks([[MARK.to_json()], None]) == MARK
+    single = [FaceFilter(face_ids=(n,)).to_json() for n in (7, 3, 7)]
+    assert dashboard.filter_of_marks(single) == FaceFilter(face_ids=(7, 3))
+    assert dashboard.filter_of_marks([]) is None
+
+
+def test_an_address_leads_to_the_faces_of_its_chart_alone() -> None:
+    address = {"chart": "confusion", "threshold": "0.7", **links.query_of(MARK)}
+    assert dashboard.mark_in_address("confusion", address) == MARK
+    assert dashboard.mark_in_address("sources", address) is None
+    with pytest.raises(links.BadLink, match="expected a range"):
+        dashboard.mark_in_address("a", {"chart": "a", "confidence": "much"})
+
+
+def test_a_filter_is_described_in_words() -> None:
+    text = dashboard.describe(MARK)
+    assert text == "status labelled · labels masked · predicted unmasked"
+    assert dashboard.describe(FaceFilter(face_ids=(1, 2))) == "chosen in the chart"
+
+
+def test_a_sample_invites_nobody_to_click() -> None:
+    assert dashboard.not_clickable("n = 3 faces · click a cell for its faces") == "n = 3 faces"
+
+
+def test_exports_are_whole_files() -> None:
+    from ui import chart_files
+
+    figure = LOOKS["dark"].blank("Anything", "n = 1").add_scatter(x=[1], y=[2])
+    page = chart_files.html(figure)
+    assert "Anything" in page and "<script src=" not in page  # works without network
+    if not chart_files.has_browser():
+        pytest.skip("no browser that kaleido could draw with")
+    assert chart_files.png(figure).startswith(b"\x89PNG")

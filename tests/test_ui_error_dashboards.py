@@ -1,0 +1,161 @@
+"""The pages of errors: on an empty studio, on a filled one, and what their widgets do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from db.database import connect
+from db.home import Home
+from db.images import get_image
+from db.migrations import open_home
+from tests.comparison_files import FACES, OLD, make_compared_home
+from ui.face_measuring import measure_some
+from ui.sample_evaluation import SAMPLE, sample_home
+from ui.studio import open_studio, use_studio
+
+TITLES = {
+    "overview": ("Students over time", "Labels", "Labels over time"),
+    "mask_errors": (
+        "what people said against what the student said",
+        "Calibration",
+        "Mask errors by source",
+        "Mask errors by face size",
+        "Mask errors by sharpness",
+        "What the threshold decides",
+        "ROC",
+        "Precision against recall",
+    ),
+    "pose_errors": (
+        "Pose error by yaw",
+        "Pose error over yaw and pitch",
+        "Pose error with and without a mask",
+        "Bias",
+        "The student's roll against people's",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = make_compared_home(tmp_path_factory.mktemp("errors") / "home")
+    measure_some(home, FACES)
+    return home
+
+
+@pytest.fixture
+def filled(home: Home) -> Iterator[Home]:
+    open_studio(home.root)
+    yield home
+    use_studio(None)
+
+
+def show(view: str, **address: str) -> AppTest:
+    """A page at an address, without the shell."""
+    page = AppTest.from_string(f"from ui.views import {view}\n{view}.show()\n", default_timeout=300)
+    page.session_state["pages"] = {}
+    for name, value in address.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def words(page: AppTest) -> str:
+    kinds = (page.subheader, page.markdown, page.caption, page.info)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+@pytest.mark.parametrize("view", TITLES)
+def test_an_empty_studio_is_explained_on_the_sample(view: str, tmp_path: Path) -> None:
+    open_studio(tmp_path)
+    text = words(show(view))
+    use_studio(None)
+    assert "A sample, to show what this page will tell" in text
+    for title in TITLES[view]:
+        assert title in text
+
+
+def test_the_sample_holds_numbers_alone() -> None:
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines()
+    assert len(lines) > 4000 and ".jpg" not in "".join(lines)
+    home = sample_home()
+    assert list(home.images_dir.iterdir()) == []
+    with connect(home, read_only=True) as db:
+        assert db.execute("SELECT count(*) FROM faces").fetchone()[0] == len(lines) - 1
+
+
+@pytest.mark.parametrize("view", TITLES)
+def test_a_filled_studio_shows_its_own_numbers(filled: Home, view: str) -> None:
+    text = words(show(view))
+    assert "A sample" not in text
+    for title in TITLES[view]:
+        assert title in text
+    if view == "overview":
+        assert OLD in text and "What to do next" in text
+    else:
+        assert f"{FACES} faces" in text or f"n = {FACES}" in text
+
+
+def test_the_address_brings_back_the_faces_of_a_cell(filled: Home) -> None:
+    address = {"chart": "confusion", "labels": "masked", "predicted": "masked"}
+    page = show("mask_errors", status="labelled", **address)
+    assert "faces** · status labelled · labels masked · predicted masked" in words(page)
+    close = next(button for button in page.button if button.label == "Close")
+    close.click().run()
+    assert "labels masked" not in words(page) and "chart" not in page.query_params
+
+
+def test_a_mistyped_address_is_said_not_obeyed(filled: Home) -> None:
+    page = show("mask_errors", chart="confusion", labels="maskd")
+    assert "expected some of" in page.warning[0].value
+
+
+def test_the_threshold_moves_the_curves(filled: Home) -> None:
+    page = show("mask_errors")
+    assert "at 0.50" in words(page)
+    page.slider(key="threshold").set_value(0.8).run()
+    assert not page.exception
+    assert "at 0.80" in words(page) and "at 0.50" not in words(page)
+
+
+def test_a_source_narrows_every_figure(filled: Home) -> None:
+    page = show("mask_errors")
+    page.selectbox(key="of-source").set_value("camera").run()
+    assert not page.exception
+    assert f"n = {FACES // 2} labelled faces" in words(page)
+
+
+def test_a_picture_that_is_gone_takes_no_page_with_it(tmp_path: Path) -> None:
+    home = make_compared_home(tmp_path / "home")
+    with connect(home, read_only=True) as db:
+        pictures = [get_image(db, number) for number in range(1, FACES + 1)]
+    for picture in pictures:
+        (home.root / picture.path).unlink()
+    open_studio(home.root)
+    text = words(show("mask_errors")) + words(show("pose_errors"))
+    story = words(show("face", id="1"))
+    use_studio(None)
+    assert "its picture is gone" in text
+    assert "No picture: the file of" in story and "Box 72" in story
+
+
+def test_what_is_counted_is_kept_until_the_database_changes(tmp_path: Path) -> None:
+    from db.settings import set_setting
+    from ui.dashboard_source import counted
+
+    asked: list[str] = []
+
+    def read(db: object, what: str) -> int:
+        asked.append(what)
+        return len(asked)
+
+    home = open_home(tmp_path)
+    assert [counted(read, home, "a"), counted(read, home, "a")] == [1, 1]
+    assert counted(read, home, "b") == 2
+    with connect(home) as db:
+        set_setting(db, "anything", 1)
+    assert counted(read, home, "a") == 3

@@ -1,0 +1,210 @@
+"""The grid in a real browser: ten thousand faces, a few tiles, one key for many labels."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_browser
+from many_faces import add_many_faces
+from pages_server import running_pages
+from playwright.sync_api import Locator, Page, expect
+
+from core.faces import MaskLabel
+from db.annotations import annotate, current_annotations
+from db.database import connect
+from db.home import Home
+from db.labels import Change
+from db.migrations import open_home
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+expect.set_options(timeout=PATIENCE_MS)
+FACES = 10_000
+#: More tiles than this are never in the page.
+MOST_TILES = 200
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("grid")
+    home = open_home(folder / "home")
+    add_many_faces(home, folder / "pictures", FACES)
+    return home
+
+
+@pytest.fixture(scope="module")
+def address(home: Home) -> Iterator[str]:
+    with running_pages(home.root) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(address: str) -> Iterator[Page]:
+    """One page for all tests, as people keep it open; conflicts and lost requests are meant."""
+    with running_browser() as browser, open_page(browser, address, expected=_MEANT) as page:
+        page.set_default_navigation_timeout(PATIENCE_MS)
+        yield page
+
+
+_MEANT = "409|ERR_FAILED"
+
+
+def open_grid(page: Page, query: str = "order=entropy", faces: str = "10,000") -> list[int]:
+    """The grid, all of it read; returns the numbers of the faces on the screen, in order."""
+    if page.url.endswith(query):
+        page.keyboard.press("Escape")
+        page.keyboard.press("Home")
+    else:
+        page.goto(f"/grid?{query}", wait_until="commit")
+    see(page, rf"^{faces} faces? · none selected")
+    expect(page.locator(".tile[aria-posinset='1']")).to_be_visible()
+    return [face for _, face in sorted(page.locator(".tile").evaluate_all(_PLACES))]
+
+
+_PLACES = "tiles => tiles.map(t => [Number(t.ariaPosInSet), Number(t.dataset.face)])"
+
+
+def see(page: Page, text: str, place: str = ".counts") -> None:
+    expect(page.locator(place)).to_contain_text(re.compile(text))
+
+
+def tile(page: Page, face_id: int) -> Locator:
+    return page.locator(f".tile[data-face='{face_id}']")
+
+
+def masks(home: Home, ids: list[int]) -> list[MaskLabel | None]:
+    with connect(home, read_only=True) as db:
+        said = current_annotations(db, ids)
+    return [said[id].label.mask if id in said else None for id in ids]
+
+
+def wait_for_masks(home: Home, ids: list[int], expected: list[MaskLabel | None]) -> None:
+    """Labels reach the database a moment after the key."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while masks(home, ids) != expected and time.monotonic() < until:
+        time.sleep(0.2)
+    assert masks(home, ids) == expected
+
+
+def gestures(home: Home) -> int:
+    with connect(home, read_only=True) as db:
+        return db.execute("SELECT count(*) FROM annotation_actions").fetchone()[0]
+
+
+def test_only_what_is_in_view_is_in_the_page_and_pictures_come_late(page: Page) -> None:
+    shown = open_grid(page)
+    picture = tile(page, shown[0]).locator("img")
+    expect(picture).to_have_attribute("src", re.compile("/crop"))
+    assert len(shown) < MOST_TILES
+    height_px = page.locator(".scroller").evaluate("node => node.scrollHeight")
+    page.locator(".scroller").evaluate("node => (node.scrollTop = node.scrollHeight)")
+    expect(page.locator(f".tile[aria-posinset='{FACES}']")).to_be_visible()
+    assert page.locator(".tile").count() < MOST_TILES
+    assert height_px > 100_000
+    expect(page.locator(".tile img[src]").first).to_be_visible()
+
+
+def test_many_are_selected_by_hand_labelled_with_one_key_and_undone_as_one(
+    page: Page, home: Home
+) -> None:
+    shown = open_grid(page)
+    before, first = gestures(home), shown[:6]
+    tile(page, first[0]).click()
+    tile(page, first[2]).click()
+    see(page, "2 selected")
+    tile(page, first[5]).click(modifiers=["Shift"])
+    see(page, "5 selected")
+    page.keyboard.press("2")
+    masked = MaskLabel.MASKED
+    wait_for_masks(home, first, [masked, None, masked, masked, masked, masked])
+    assert gestures(home) == before + 1
+    expect(tile(page, first[0])).to_contain_text("● masked")
+    page.keyboard.press("Control+z")
+    see(page, "Undone: 5 faces, now no label", ".said")  # said when it is stored
+    assert masks(home, first) == [None] * 6
+    assert gestures(home) == before + 2
+
+
+def test_a_rectangle_and_keys_select_too(page: Page, home: Home) -> None:
+    shown = open_grid(page)
+    start, end = tile(page, shown[1]).bounding_box(), tile(page, shown[3]).bounding_box()
+    page.mouse.move(start["x"] + 30, start["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 30, end["y"] + 60, steps=5)
+    page.mouse.up()
+    see(page, "3 selected")
+    expect(tile(page, shown[2])).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Escape")
+    see(page, "none selected")
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    see(page, "3 selected")
+    page.keyboard.press("x")
+    expect(tile(page, shown[2])).to_contain_text("not a face")
+    page.keyboard.press("f")
+    expect(tile(page, shown[2])).to_contain_text("⚑")
+    page.keyboard.press("Backspace")
+    see(page, "Undone: 3 faces", ".said")
+    page.keyboard.press("Control+a")
+    see(page, "10,000 selected")
+
+
+def test_who_was_faster_is_told_and_nothing_is_overwritten(page: Page, home: Home) -> None:
+    shown = open_grid(page)[:4]
+    with connect(home) as db:
+        now = current_annotations(db, shown)
+        version = now[shown[1]].version if shown[1] in now else 0
+        change = Change(face_id=shown[1], base_version=version, mask=MaskLabel.INCORRECT)
+        annotate(db, [change], annotator="ben", client_op_id=str(uuid.uuid4()))
+    tile(page, shown[0]).click()
+    tile(page, shown[3]).click(modifiers=["Shift"])
+    page.keyboard.press("1")
+    see(page, "ben was faster on 1 face, now: incorrect", ".decision")
+    free, theirs = MaskLabel.UNMASKED, MaskLabel.INCORRECT
+    wait_for_masks(home, shown, [free, theirs, free, free])
+    page.get_by_role("button", name="Change them to unmasked").click()
+    expect(page.locator(".decision")).to_be_empty()
+    wait_for_masks(home, shown, [free] * 4)
+
+
+def test_labels_wait_while_the_connection_is_lost(page: Page, home: Home) -> None:
+    shown = open_grid(page)[10:]
+    page.route("**/api/v1/annotations", lambda route: route.abort())
+    tile(page, shown[0]).click()
+    page.keyboard.press("3")
+    see(page, "no connection, 1 action waits to be stored")
+    page.unroute("**/api/v1/annotations")
+    wait_for_masks(home, shown[:1], [MaskLabel.INCORRECT])
+
+
+def test_one_face_can_be_looked_at_closely(page: Page) -> None:
+    shown = open_grid(page)
+    tile(page, shown[1]).dblclick()
+    expect(page.get_by_role("heading", name=f"Face {shown[1]} in")).to_be_visible()
+    expect(page.locator(".closer .box")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".closer")).to_be_hidden()
+
+
+def test_nothing_sticks_out_sideways(page: Page) -> None:
+    open_grid(page)
+    for width_px in (390, 1600):
+        page.set_viewport_size({"width": width_px, "height": 844})
+        page.wait_for_timeout(500)
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+def test_the_model_is_right_about_all_of_these(page: Page, home: Home) -> None:
+    shown = open_grid(page, "predicted=incorrect&confidence=0.99..1", faces=r"\d+")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Enter")
+    wait_for_masks(home, shown, [MaskLabel.INCORRECT] * len(shown))
+    page.keyboard.press("Control+z")
+    see(page, "Undone", ".said")

@@ -1,0 +1,537 @@
+"""The review page as people use it: quick keys, lost connections, two at once, undo, poses."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from many_faces import add_many_faces
+
+from core.faces import FaceBox, HeadPose, MaskLabel
+from core.head_pose import axes_in_image, head_pose, rotation_from_euler
+from core.images import read_image
+from db.annotations import annotate, current_annotation, history
+from db.database import connect
+from db.faces import add_faces
+from db.home import Home
+from db.images import add_image
+from db.labels import Change, Label
+from db.migrations import open_home
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_browser
+from pages_server import running_pages
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+expect.set_options(timeout=PATIENCE_MS)
+ON_SCREEN = ".review[data-face]:not([data-face=''])"
+#: What a browser writes into its console where a test cuts the line or provokes a conflict.
+CUT = r"Failed to load resource|WebSocket connection"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("review")
+    home = open_home(folder / "home")
+    add_many_faces(home, folder, 200)
+    return home
+
+
+@pytest.fixture(scope="module")
+def unused(home: Home) -> Iterator[int]:
+    """Faces that no test has touched."""
+    return iter(range(1, 201))
+
+
+@pytest.fixture(scope="module")
+def address(home: Home) -> Iterator[str]:
+    with running_pages(home.root) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    with open_page(browser, address, expected=CUT) as page:
+        yield page
+
+
+@contextmanager
+def colleague(browser: Browser, address: str, name: str) -> Iterator[Page]:
+    """Another person at another browser."""
+    with open_page(browser, address, expected=CUT) as page:
+        page.context.request.post("/api/v1/me", form={"annotator": name})
+        yield page
+
+
+def some(unused: Iterator[int], count: int) -> list[int]:
+    """Faces for one test, in the order in which they come (the newest first)."""
+    return sorted(islice(unused, count), reverse=True)
+
+
+def review(page: Page, faces: list[int], **rules: str) -> None:
+    """Open a session of these faces and wait until all their pictures are there."""
+    query = "&".join(f"{name}={value}" for name, value in rules.items())
+    ids = ",".join(map(str, faces))
+    page.goto(f"/review?order=newest&face_ids={ids}&{query}", wait_until="commit")
+    expect(page.locator(ON_SCREEN)).to_have_attribute("data-ready", str(len(faces)))
+
+
+def on_screen(page: Page) -> int:
+    return int(page.locator(".review").get_attribute("data-face") or 0)
+
+
+def sees(page: Page, face: int) -> None:
+    expect(page.locator(f".review[data-face='{face}']")).to_be_visible()
+
+
+def all_stored(page: Page) -> None:
+    expect(page.locator(".storage")).to_have_text("✓ everything is stored")
+
+
+def said_of(home: Home, face: int) -> Label:
+    with connect(home, read_only=True) as db:
+        annotation = current_annotation(db, face)
+    return annotation.label if annotation else Label()
+
+
+def story_of(home: Home, face: int) -> list[tuple[str, str, str | None]]:
+    """(who, what, mask) of each event."""
+    with connect(home, read_only=True) as db:
+        events = history(db, face)
+    return [(event.annotator, event.op, event.label.mask) for event in events]
+
+
+def label_as(home: Home, who: str, face: int, mask: MaskLabel, version: int = 0) -> None:
+    with connect(home) as db:
+        change = Change(face_id=face, base_version=version, mask=mask)
+        annotate(db, [change], annotator=who, client_op_id=f"{who} {face} {version}")
+
+
+PRESS_AT_ONCE = """
+(root, count) => {
+  const seen = [];
+  for (let i = 0; i < count; i++) {
+    const key = String(1 + (i % 3));
+    seen.push([Number(root.dataset.face), key]);
+    root.dispatchEvent(new KeyboardEvent("keydown", {
+      key, code: `Digit${key}`, bubbles: true, composed: true, cancelable: true }));
+  }
+  return seen;
+}
+"""
+
+
+def test_forty_presses_at_once_are_kept_and_belong_to_the_picture_on_the_screen(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    faces = some(unused, 41)
+    review(page, faces)
+    seen = page.locator(".review").evaluate(PRESS_AT_ONCE, 40)
+    assert [face for face, _ in seen] == faces[:40]
+    sees(page, faces[40])
+    all_stored(page)
+    masks = {"1": MaskLabel.UNMASKED, "2": MaskLabel.MASKED, "3": MaskLabel.INCORRECT}
+    assert {face: said_of(home, face).mask for face in faces[:40]} == {
+        face: masks[key] for face, key in seen
+    }
+
+
+def test_a_key_before_its_picture_is_there_does_nothing(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, late = some(unused, 2)
+    held = []
+    page.route(f"**/faces/{late}/crop*", lambda route: held.append(route))
+    query = f"/review?order=newest&face_ids={first},{late}"
+    page.goto(query, wait_until="commit")
+    sees(page, first)
+    page.keyboard.press("2")
+    expect(page.locator(".notice")).to_have_text("The picture is loading …")
+    page.keyboard.press("2")
+    expect(page.locator(".message")).to_contain_text("this key did nothing")
+    held[0].continue_()
+    sees(page, late)
+    all_stored(page)
+    assert (said_of(home, first).mask, said_of(home, late).mask) == (MaskLabel.MASKED, None)
+
+
+def test_keys_alone_do_everything(page: Page, home: Home, unused: Iterator[int]) -> None:
+    faces = some(unused, 6)
+    review(page, faces)
+    suggestion = page.locator("[data-action=accept]").inner_text()
+    page.keyboard.press("Enter")  # the student's label
+    page.keyboard.press("x")
+    page.keyboard.press("Space")
+    page.keyboard.press("g")
+    page.keyboard.press("3")
+    sees(page, faces[4])
+    page.keyboard.press("ArrowLeft")
+    sees(page, faces[3])
+    expect(page.locator(".people")).to_have_text("You: incorrect")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("f")
+    expect(page.locator(".photo .frame")).to_be_visible()
+    page.keyboard.press("f")
+    expect(page.locator(".photo")).to_be_hidden()
+    all_stored(page)
+    assert said_of(home, faces[0]).mask in suggestion
+    assert said_of(home, faces[1]).rejected
+    assert said_of(home, faces[3]).mask == MaskLabel.INCORRECT
+    with connect(home, read_only=True) as db:
+        marks = [
+            db.execute(f"SELECT group_concat(face_id) FROM {table}").fetchone()[0]
+            for table in ("skips", "flags")
+        ]
+    assert marks == [str(faces[2]), str(faces[3])]
+
+
+def test_undo_says_what_it_undid_and_redo_does_it_again(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second, third = some(unused, 3)
+    review(page, [first, second, third])
+    page.keyboard.press("2")
+    page.keyboard.press("Space")
+    page.keyboard.press("Backspace")
+    expect(page.locator(".message")).to_contain_text(f"Undone. Face {second}: skipped")
+    page.keyboard.press("Control+z")
+    expect(page.locator(".message")).to_contain_text(
+        f"Undone. Face {first}: masked; now without your label."
+    )
+    sees(page, first)
+    page.keyboard.press("Control+Shift+Z")
+    sees(page, second)
+    all_stored(page)
+    assert [what for _, what, _ in story_of(home, first)] == ["label", "undo", "redo"]
+    page.reload(wait_until="commit")  # the page has forgotten, the studio has not
+    sees(page, first)
+    page.keyboard.press("Backspace")
+    expect(page.locator(".message")).to_contain_text(
+        f"Undone: face {first} was masked, now no label."
+    )
+    assert said_of(home, first) == Label()
+
+
+def test_labels_wait_while_the_connection_is_lost(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    faces = some(unused, 4)
+    review(page, faces)
+    page.context.set_offline(True)
+    for key in "123":
+        page.keyboard.press(key)
+    expect(page.locator(".storage")).to_contain_text("No connection: 3 labels wait here")
+    sees(page, faces[3])
+    assert said_of(home, faces[0]) == Label()
+    page.context.set_offline(False)
+    all_stored(page)
+    assert [said_of(home, face).mask for face in faces[:3]] == list(MaskLabel)
+
+
+def test_a_reload_loses_no_label_and_closing_warns(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    page.route("**/annotations", lambda route: route.abort())
+    page.keyboard.press("2")
+    expect(page.locator(".storage")).to_contain_text("1 label waits here")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload(wait_until="commit")
+    sees(page, second)
+    assert asked == ["beforeunload"]
+    page.unroute("**/annotations")
+    all_stored(page)
+    assert said_of(home, first).mask == MaskLabel.MASKED
+    with connect(home, read_only=True) as db:
+        assert len(history(db, first)) == 1
+
+
+def test_two_people_on_one_face_decide_knowingly(
+    browser: Browser, page: Page, address: str, home: Home, unused: Iterator[int]
+) -> None:
+    first, second, third = some(unused, 3)
+    review(page, [first, second, third])
+    with colleague(browser, address, "bob") as other:
+        other.goto(f"/grid?face_ids={first}", wait_until="commit")  # the same face, elsewhere
+        label_as(home, "bob", first, MaskLabel.UNMASKED)
+        label_as(home, "bob", second, MaskLabel.INCORRECT)
+    page.keyboard.press("2")
+    dialog = page.locator("dialog.conflict")
+    expect(dialog).to_contain_text("bob was faster")
+    expect(dialog).to_contain_text("unmasked")
+    page.keyboard.press("Enter")  # a key of somebody in a hurry decides nothing
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    assert said_of(home, first).mask == MaskLabel.UNMASKED
+    page.keyboard.press("2")
+    expect(dialog).to_contain_text("bob")
+    dialog.get_by_role("button", name="Change to mine: masked").click()
+    all_stored(page)
+    assert [mask for _, _, mask in story_of(home, second)] == ["incorrect", "masked"]
+
+
+def test_a_page_keeps_the_name_it_was_opened_under(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    """The name is a cookie, and another tab may change it at any time."""
+    first, second, third = some(unused, 3)
+    page.context.request.post("/api/v1/me", form={"annotator": "carl"})
+    review(page, [first, second])
+    page.keyboard.press("2")
+    all_stored(page)
+    with page.context.new_page() as tab:
+        tab.set_default_timeout(PATIENCE_MS)
+        tab.goto(f"/review?order=newest&face_ids={third}", wait_until="commit")
+        call_oneself(tab, "dora")
+        expect(tab.locator(f".review[data-face='{third}'][data-ready='1']")).to_be_visible()
+        page.bring_to_front()  # a tab that is not seen does not paint, and labels nothing
+        page.keyboard.press("3")  # carl's page still says that it is carl's
+        all_stored(page)
+        tab.bring_to_front()
+        tab.keyboard.press("1")
+        all_stored(tab)
+    assert story_of(home, first) == [("carl", "label", "masked")]
+    assert story_of(home, second) == [("carl", "label", "incorrect")]
+    assert story_of(home, third) == [("dora", "label", "unmasked")]
+
+
+def test_labels_that_wait_are_never_sent_for_somebody_else(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    page.context.request.post("/api/v1/me", form={"annotator": "carl"})
+    review(page, [first, second])
+    page.route("**/annotations", lambda route: route.abort())
+    page.keyboard.press("2")
+    expect(page.locator(".storage")).to_contain_text("1 label waits here")
+    page.on("dialog", lambda dialog: dialog.accept())  # "leave with labels unsent?"
+    call_oneself(page, "dora")
+    expect(page.locator(ON_SCREEN)).to_be_visible()
+    page.unroute("**/annotations")
+    page.keyboard.press("1")
+    all_stored(page)
+    assert not [one for one in story_of(home, first) if one[0] == "carl"]
+    call_oneself(page, "carl")
+    expect(page.locator(".review")).to_be_visible()
+    all_stored(page)
+    assert ("carl", "label", "masked") in story_of(home, first)
+
+
+def call_oneself(page: Page, name: str) -> None:
+    """Take over by the form on the page."""
+    page.get_by_role("button", name=re.compile("^You are")).click()
+    page.get_by_label("Who is working here?").fill(name)
+    page.get_by_role("button", name="This is me").click()
+    expect(page.get_by_role("button", name=f"You are {name}")).to_be_visible()
+
+
+def test_two_people_never_get_the_same_face(
+    browser: Browser, page: Page, address: str, unused: Iterator[int]
+) -> None:
+    faces = some(unused, 2)
+    review(page, faces)
+    with colleague(browser, address, "bob") as other:
+        ids = ",".join(map(str, faces))
+        other.goto(f"/review?order=newest&face_ids={ids}", wait_until="commit")
+        expect(other.locator(".notice")).to_have_text("No face waits in this queue.")
+        page.goto("/data", wait_until="commit")  # leaving gives the faces back
+        page.wait_for_selector("h1")
+        other.locator(".message button", has_text="Look again").click()
+        sees(other, faces[0])
+
+
+def test_blind_shows_no_opinion_before_the_decision(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    label_as(home, "bob", first, MaskLabel.INCORRECT)
+    review(page, [first, second], blind="true")
+    expect(page.locator(".people")).to_have_text("Blind: what do you see?")
+    expect(page.locator(".said tbody tr")).to_have_count(0)
+    expect(page.locator("[data-action=accept]")).to_be_disabled()
+    page.keyboard.press("Enter")
+    assert on_screen(page) == first
+    page.keyboard.press("2")
+    sees(page, second)
+    expect(page.locator(".last")).to_contain_text("student")
+    expect(page.locator(".people")).to_have_text("Blind: what do you see?")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".said tbody tr")).to_have_count(1)
+    assert said_of(home, first).mask == MaskLabel.MASKED
+
+
+def test_a_second_opinion_is_kept_beside_the_label(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    (face,) = some(unused, 1)
+    label_as(home, "bob", face, MaskLabel.INCORRECT)
+    review(page, [face], second_opinion="true")
+    page.keyboard.press("2")
+    expect(page.locator(".notice")).to_contain_text("No more faces in this queue")
+    all_stored(page)
+    assert said_of(home, face).mask == MaskLabel.INCORRECT
+    with connect(home, read_only=True) as db:
+        (row,) = db.query("SELECT mask_label, verdict, blind FROM reviews")
+    assert row == {"mask_label": "masked", "verdict": "disagree", "blind": 1}
+
+
+def test_a_pose_is_corrected_and_stored_like_a_label(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    page.keyboard.press("p")
+    yaw = page.get_by_role("slider", name="yaw")
+    before = int(yaw.input_value())
+    box = page.locator(".stage").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    assert int(yaw.input_value()) < before  # the nose goes right: yaw falls
+    for name, angle in (("yaw", 20), ("pitch", -10), ("roll", 5)):
+        page.get_by_role("slider", name=name).fill(str(angle))
+    expect(page.locator(".pose-note")).to_contain_text("Set by you")
+    page.keyboard.press("l")  # nose right by two degrees, about the viewer's upright axis
+    shown = int(yaw.input_value())
+    assert shown in (18, 19)
+    page.keyboard.press("2")
+    sees(page, second)
+    page.keyboard.press("2")  # not touched: the student's pose is confirmed
+    all_stored(page)
+    label = said_of(home, first)
+    assert label.mask == MaskLabel.MASKED and round(label.pose.yaw_deg) == shown
+    assert label.pose.pitch_deg == pytest.approx(-10, abs=1.5)
+    assert label.pose.roll_deg == pytest.approx(5, abs=1.5)
+    with connect(home, read_only=True) as db:
+        row = db.query(
+            f"SELECT yaw_deg, pitch_deg, roll_deg FROM predictions WHERE face_id = {second}"
+        )
+        assert said_of(home, second).pose == HeadPose(**next(row))
+
+
+def test_the_page_turns_heads_as_the_networks_do(page: Page) -> None:
+    page.goto("/review", wait_until="commit")
+    page.wait_for_selector(".review")
+    angles_deg = np.random.default_rng(1).uniform(-80, 80, (20, 3))
+    poses = [head_pose(*angles) for angles in angles_deg]
+    found = page.evaluate(
+        """async (poses) => {
+          const { axesOf, poseOf, rotationOf } = await import("/components/review/pose.js");
+          return poses.map((pose) => [rotationOf(pose), axesOf(pose), poseOf(rotationOf(pose))]);
+        }""",
+        [asdict(pose) for pose in poses],
+    )
+    for pose, (rotation, axes, back) in zip(poses, found, strict=True):
+        expected = rotation_from_euler(pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
+        np.testing.assert_allclose(rotation, expected, atol=1e-12)
+        np.testing.assert_allclose(axes, axes_in_image(pose), atol=1e-12)
+        assert back == pytest.approx(asdict(pose))
+
+
+def test_keys_can_be_changed_and_are_remembered(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    page.keyboard.press("?")
+    dialog = page.locator("dialog.keys")
+    dialog.locator("[data-action=masked]").click()
+    page.keyboard.press("x")
+    expect(dialog.locator(".objection")).to_have_text("X is “reject” already")
+    dialog.locator("[data-action=masked]").click()
+    page.keyboard.press("m")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.reload(wait_until="commit")
+    sees(page, first)
+    expect(page.locator(".labels [data-action=masked] kbd")).to_have_text("M")
+    page.keyboard.press("2")
+    page.keyboard.press("m")
+    sees(page, second)
+    all_stored(page)
+    assert said_of(home, first).mask == MaskLabel.MASKED
+
+
+def test_a_session_of_some_size_ends_and_is_continued_later(
+    page: Page, unused: Iterator[int]
+) -> None:
+    faces = some(unused, 3)
+    ids = ",".join(map(str, faces))
+    page.goto(f"/review?order=newest&size=2&face_ids={ids}", wait_until="commit")
+    sees(page, faces[0])
+    page.keyboard.press("1")
+    expect(page.locator(".progress")).to_contain_text("Session: 1 of 2")
+    all_stored(page)
+    page.reload(wait_until="commit")
+    expect(page.locator(".progress")).to_contain_text("Session: 1 of 2")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1600, 900)], ids=["phone", "wide"])
+def test_nothing_sticks_out_sideways(
+    browser: Browser, address: str, unused: Iterator[int], size: tuple[int, int]
+) -> None:
+    with open_page(browser, address, size=size, colors="dark") as page:
+        review(page, some(unused, 1))
+        page.keyboard.press("p")
+        page.keyboard.press("f")
+        expect(page.locator(".photo .frame")).to_be_visible()
+        width_px = page.evaluate("document.documentElement.scrollWidth")
+        assert width_px <= size[0]
+
+
+def test_real_photos_are_reviewed_with_their_boxes(
+    browser: Browser, shared_data: Path, tmp_path: Path
+) -> None:
+    home = open_home(tmp_path / "home")
+    ids = add_photos(home, shared_data / "photos", 3)
+    with running_pages(home.root) as address, open_page(browser, address) as page:
+        review(page, sorted(ids, reverse=True))
+        page.keyboard.press("f")
+        frame = page.locator(".photo .frame")
+        expect(frame).to_be_visible()
+        assert re.fullmatch(r"[\d.]+%", frame.evaluate("node => node.style.left"))
+        page.keyboard.press("2")
+        all_stored(page)
+        assert said_of(home, max(ids)).mask == MaskLabel.MASKED
+
+
+def add_photos(home: Home, folder: Path, count: int) -> list[int]:
+    """The faces of the first photos."""
+    boxes: dict[str, list[FaceBox]] = {}
+    with (folder / "boxes.csv").open() as file:
+        for row in csv.DictReader(file):
+            sides = (float(row[name]) for name in ("x", "y", "width", "height"))
+            boxes.setdefault(row["file"], []).append(FaceBox(*sides))
+    ids = []
+    with connect(home) as db:
+        for name, found in islice(boxes.items(), count):
+            height_px, width_px = read_image(folder / name).shape[:2]
+            image = add_image(
+                db,
+                home,
+                (folder / name).read_bytes(),
+                name=name,
+                width_px=width_px,
+                height_px=height_px,
+            )
+            ids += [face.id for face in add_faces(db, image.id, found, detector="dataset")]
+    return ids
