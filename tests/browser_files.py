@@ -139,6 +139,11 @@ def open_page(
     assert not faults, faults
 
 
+def is_drawn(page: Page) -> None:
+    """Streamlit's script has ended and its last elements are on the page."""
+    page.locator(".stApp[data-test-script-state=notRunning]").wait_for()
+
+
 def complaint(kind: str, text: str, location: Mapping[str, Any]) -> list[str]:
     is_ours = kind == "error" and not NOT_OURS.search(f"{text} {location}")
     return [text] if is_ours else []

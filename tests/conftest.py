@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from sqlite_utils import Database
 from db.database import connect
 from db.home import Home
 from db.migrations import open_home
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -45,3 +49,12 @@ def astronaut_rgb() -> np.ndarray:
     from skimage import data
 
     return np.asarray(data.astronaut())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for the tests of one file; its tests see to it that there is one."""
+    from browser_files import running_browser
+
+    with running_browser() as browser:
+        yield browser

@@ -39,12 +39,25 @@ def studio_of_two(folder: Path, portrait_rgb: np.ndarray) -> Studio:
         add_model(db, "student")
         promote(db, "student", reason="test", changed_by="ann")
         for number, (ann, bob) in enumerate(SAID, 1):
-            face_id = _face(db, studio, portrait_rgb, number)
-            label(db, face_id, ann)
-            say(db, face_id, Label(mask=bob), "bob")
-            pose = HeadPose(yaw_deg=-4, pitch_deg=8, roll_deg=3)
-            predict(db, "student", {face_id: mask(0.7, 0.2, 0.1)}, pose)
+            add_judged_face(db, studio, portrait_rgb, number, ann, bob)
     return studio
+
+
+def add_judged_face(
+    db: Database,
+    studio: Studio,
+    portrait_rgb: np.ndarray,
+    number: int,
+    ann: MaskLabel,
+    bob: MaskLabel,
+) -> int:
+    """A face that ann labelled and bob judged; ``number`` (below 50) tells its picture."""
+    face_id = _face(db, studio, portrait_rgb, number)
+    label(db, face_id, ann)
+    say(db, face_id, Label(mask=bob), "bob")
+    pose = HeadPose(yaw_deg=-4, pitch_deg=8, roll_deg=3)
+    predict(db, "student", {face_id: mask(0.7, 0.2, 0.1)}, pose)
+    return face_id
 
 
 def say(db: Database, face_id: int, opinion: Label, who: str, version: int = 1) -> None:
@@ -62,7 +75,7 @@ def say(db: Database, face_id: int, opinion: Label, who: str, version: int = 1) 
 
 def _face(db: Database, studio: Studio, portrait_rgb: np.ndarray, number: int) -> int:
     """The portrait in another light, stored as a picture of its own."""
-    image_rgb = (portrait_rgb * (1 - 0.04 * number)).astype(np.uint8)
+    image_rgb = (portrait_rgb * (1 - 0.02 * number)).astype(np.uint8)
     height_px, width_px = image_rgb.shape[:2]
     image = add_image(
         db,

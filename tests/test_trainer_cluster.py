@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from db.database import connect
 from db.home import Home
@@ -61,13 +61,6 @@ def submit(home: Home, **changes) -> Run:
 def now(home: Home, run: Run) -> Run:
     with connect(home) as db:
         return get_run(db, run.id)
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 600.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
 
 
 # --- without a cluster --------------------------------------------------------------------------

@@ -13,10 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from core.checkpoint import load_checkpoint
 from db.database import connect
@@ -63,13 +63,6 @@ def queue(home: Home, device: str = "cpu") -> Run:
 def now(home: Home, run: Run) -> Run:
     with connect(home) as db:
         return get_run(db, run.id)
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 120.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def is_alive(pid: int) -> bool:

@@ -18,7 +18,7 @@ from ui.studio import use_studio
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.base", reason="axe is not installed")
-from browser_files import CHROMIUM, open_page, running_app, running_browser  # noqa: E402
+from browser_files import CHROMIUM, is_drawn, open_page, running_app  # noqa: E402
 from pages_server import running_pages  # noqa: E402
 from playwright.sync_api import Browser, Page  # noqa: E402
 
@@ -83,12 +83,6 @@ def address(tmp_path_factory: pytest.TempPathFactory, astronaut_rgb: np.ndarray)
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_has_no_violation_that_we_can_mend(
     browser: Browser, address: str, path: str
@@ -117,7 +111,7 @@ def check_in_both_modes(browser: Browser, address: str, path: str, complete: str
             page.emulate_media(color_scheme=colors)
             page.goto(path, wait_until="commit")
             page.locator(complete).first.wait_for()
-            page.locator(".stApp[data-test-script-state=notRunning]").wait_for()
+            is_drawn(page)
             page.wait_for_timeout(SETTLE_MS)
             assert violations(page) == [], colors
 

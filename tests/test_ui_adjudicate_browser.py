@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 import pytest
-from opinion_files import INCORRECT, SAID, say, studio_of_two
+from opinion_files import INCORRECT, MASKED, SAID, add_judged_face, say, studio_of_two
 
 from db.adjudication import decide, open_cases
 from db.annotations import current_annotation, history
@@ -17,7 +17,7 @@ from db.labels import Change, Label
 from ui.studio import Studio, use_studio
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_browser
+from browser_files import CHROMIUM, PATIENCE_MS, is_drawn, open_page
 from pages_server import running_pages
 from playwright.sync_api import Browser, Page, expect
 
@@ -40,15 +40,9 @@ def address(studio: Studio) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def agreed() -> Iterator[int]:
-    """Faces about which nobody has quarrelled yet."""
-    return (face for face, (ann, bob) in enumerate(SAID, 1) if ann == bob != INCORRECT)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
+def new_numbers() -> Iterator[int]:
+    """Of pictures that are not in the studio yet."""
+    return count(len(SAID) + 1)
 
 
 @pytest.fixture
@@ -59,10 +53,15 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 @pytest.fixture
-def disputed(studio: Studio, agreed: Iterator[int]) -> Iterator[list[int]]:
-    """Two faces that carl calls incorrect and nobody else does, in the order they come."""
-    faces = list(islice(agreed, 2))
+def disputed(
+    studio: Studio, astronaut_rgb: np.ndarray, new_numbers: Iterator[int]
+) -> Iterator[list[int]]:
+    """Two new faces that carl calls incorrect and nobody else does, in the order they come."""
     with connect(studio.home) as db:
+        faces = [
+            add_judged_face(db, studio, astronaut_rgb, number, MASKED, MASKED)
+            for number in islice(new_numbers, 2)
+        ]
         for face in faces:
             say(db, face, Label(mask=INCORRECT), "carl")
     yield faces[::-1]  # the newest contradiction first
@@ -82,6 +81,7 @@ def sees(page: Page, face: int, place: str) -> None:
     """The face is on the screen with its buttons: a key is about this one."""
     expect(page.get_by_text(f"face {face}, {place}")).to_be_visible()
     expect(page.locator(f"[class*='st-key-decide-{face}-'] button")).to_have_count(4)
+    is_drawn(page)
 
 
 def present(studio: Studio, face: int) -> Annotation:

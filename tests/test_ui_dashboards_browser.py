@@ -15,7 +15,6 @@ from tests.browser_files import (  # noqa: E402
     CHROMIUM,
     PATIENCE_MS,
     open_page,
-    running_browser,
 )
 from tests.comparison_files import FACES, MASK_TEACHER, make_compared_home  # noqa: E402
 from tests.pages_server import running_pages  # noqa: E402
@@ -31,12 +30,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = make_compared_home(tmp_path_factory.mktemp("dashboards") / "home")
     with running_pages(home.root) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from collections.abc import Iterator
 
 import pytest
+from waiting import wait_for
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_browser
@@ -85,10 +85,7 @@ def masks(home: Home, ids: list[int]) -> list[MaskLabel | None]:
 
 def wait_for_masks(home: Home, ids: list[int], expected: list[MaskLabel | None]) -> None:
     """Labels reach the database a moment after the key."""
-    until = time.monotonic() + PATIENCE_MS / 1000
-    while masks(home, ids) != expected and time.monotonic() < until:
-        time.sleep(0.2)
-    assert masks(home, ids) == expected
+    wait_for(lambda: masks(home, ids) == expected)
 
 
 def gestures(home: Home) -> int:

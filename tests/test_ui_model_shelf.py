@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from studio_files import write_network
+from waiting import wait_for
 
 from core.detector import FaceDetector
 from core.runtime import Runtime
@@ -24,14 +24,6 @@ from ui.studio import open_studio, use_studio
 def no_studio_is_left_open() -> Iterator[None]:
     yield
     use_studio(None)
-
-
-def until(true: Callable[[], bool]) -> bool:
-    for _ in range(1200):
-        if true():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_before_anything_is_loaded_a_sentence_says_so(tmp_path: Path) -> None:
@@ -93,7 +85,7 @@ def test_a_promoted_student_that_cannot_be_loaded_leaves_the_old_one_answering(
             db, name="new", sha256="0" * 64, path=damaged.name, kind="student", recipe="r"
         )
         promote(db, "new", reason="better", changed_by="ann")
-    assert until(lambda: "promoted student could not be loaded" in studio.models.status())
+    wait_for(lambda: "promoted student could not be loaded" in studio.models.status())
     studio.models.stop()
     assert not studio.models.is_ready and studio.models.student() is old
     assert caplog.text.count("cannot load") == 1
@@ -113,7 +105,7 @@ def test_a_promoted_student_takes_over(tmp_path: Path, monkeypatch: pytest.Monke
     with connect(studio.home) as db:
         assert model_in_use(db, "champion").name == old.name != new.name
         promote(db, new.name, reason="better", changed_by="ann")
-    assert until(lambda: studio.models.student().name == new.name)
+    wait_for(lambda: studio.models.student().name == new.name)
     studio.models.stop()
     assert studio.models.versions() == [new.name, old.name]
     assert studio.models.student(version=old.name).name == old.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from studio_files import write_network
+from waiting import wait_for
 
 from core.checkpoint import load_checkpoint
 from core.crop import cut_square
@@ -24,7 +24,7 @@ from db.runs import claim_run, set_status, submit_run
 from trainer.jobs.device_lock import device_lock
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_app, running_browser
+from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_app
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -66,12 +66,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def address(home: Home) -> Iterator[str]:
     with running_app(home.root.parent) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 def test_the_browser_tells_when_a_run_has_ended(home: Home, address: str, browser: Browser) -> None:
@@ -121,12 +115,11 @@ def champion(address: str) -> str:
         return next(one["name"] for one in json.load(answer) if "champion" in one["aliases"])
 
 
+def served(address: str) -> list[str]:
+    with urllib.request.urlopen(f"{address}/api/v1/health", timeout=60) as answer:
+        return [model["name"] for model in json.load(answer)["models"]]
+
+
 def wait_until_served(address: str, name: str) -> None:
     """The other student is loaded beside the one that answers: seconds, on a quiet machine."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while time.monotonic() < deadline:
-        with urllib.request.urlopen(f"{address}/api/v1/health", timeout=60) as answer:
-            if name in [model["name"] for model in json.load(answer)["models"]]:
-                return
-        time.sleep(0.5)
-    raise AssertionError(f"{name} does not answer")
+    wait_for(lambda: name in served(address))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from waiting import wait_for
 
 from ui import server
 from ui.front_door import FrontDoor, Part
@@ -144,7 +144,7 @@ def test_the_port_answers_while_the_app_is_built(slow_door) -> None:
         assert page.status_code == 503 and "Starting" in page.text
         assert client.get("/api/v1/health").headers["content-type"] == "application/problem+json"
         go.set()
-        assert until(lambda: client.get("/").status_code == 200)
+        wait_for(lambda: client.get("/").status_code == 200)
         assert client.get("/").json() == "the app"
     assert story == ["started", "stopped"]
 
@@ -161,7 +161,7 @@ def test_the_pages_do_not_wait_for_the_demo(slow_door) -> None:
 
     door = FrontDoor(Part(prefix="/", build=lambda: pages), Part(prefix="/demo", build=build_demo))
     with TestClient(door) as client:
-        assert until(lambda: client.get("/home").status_code == 200)
+        wait_for(lambda: client.get("/home").status_code == 200)
         waiting = ThreadPoolExecutor(1).submit(client.get, "/demo/")
         assert client.get("/home").json() == "the pages" and not waiting.done()
         go.set()
@@ -176,7 +176,7 @@ def test_a_demo_that_cannot_be_built_is_told_on_every_page(
 
     door = FrontDoor(Part(prefix="/", build=FastAPI), Part(prefix="/demo", build=fail))
     with TestClient(door) as client:
-        assert until(lambda: "the disk is full" in client.get("/").text)
+        wait_for(lambda: "the disk is full" in client.get("/").text)
         assert "the disk is full" in client.get("/demo/").text
     assert "could not be built" in caplog.text
 
@@ -186,16 +186,8 @@ def test_an_app_that_cannot_be_built_says_why(caplog: pytest.LogCaptureFixture) 
         raise RuntimeError("the disk is full")
 
     with TestClient(FrontDoor(Part(prefix="/", build=build))) as client:
-        assert until(lambda: "the disk is full" in client.get("/").text)
+        wait_for(lambda: "the disk is full" in client.get("/").text)
     assert "could not be built" in caplog.text
-
-
-def until(true) -> bool:
-    for _ in range(200):
-        if true():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::"])

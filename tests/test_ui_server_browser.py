@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from studio_files import write_network
+from waiting import wait_for
 
 from core.images import encode_jpeg
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_app, running_browser
+from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_app
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 expect.set_options(timeout=PATIENCE_MS)
 ANN = ("ann", "a-long-password")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -40,10 +33,7 @@ def photo(tmp_path: Path, astronaut_rgb: np.ndarray) -> Path:
 
 def wait_for_toolkits(address: str) -> None:
     """Until the server behind the login has started."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while get(f"{address}/api/v1/health", ANN)[0] != 200:
-        assert time.monotonic() < deadline, "the server is still starting"
-        time.sleep(0.5)
+    wait_for(lambda: get(f"{address}/api/v1/health", ANN)[0] == 200)
 
 
 def get(address: str, login: tuple[str, str] | None = None) -> tuple[int, str, bytes]:

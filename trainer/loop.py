@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from core.checkpoint import ModelCard
 from core.distillation import loss_terms, published_terms, require_finite
 from core.face_network import normalize
+from trainer.precision import autocast
 from trainer.recipes import Recipe
 from trainer.run_folder import RunFolder
 from trainer.views import Batch, BatchSource, total_steps
@@ -151,7 +152,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         images = normalize(batch.crops, self.card)
-        with self._autocast():
+        with autocast(self.device, self.recipe.precision):
             outputs = self.forward(images)
         if self.recipe.published_loss:
             terms = published_terms(outputs, batch.soft)
@@ -169,11 +170,6 @@ class Trainer:
         if self.average is not None:
             self.average.update(self.network, step=self.step)
         return {"loss": total.detach(), **{k: v.detach() for k, v in terms.items()}}
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.recipe.precision == "fp32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
 
     def _log(self, terms: Mapping[str, Tensor], **speed: float) -> None:
         values = {name: float(value) for name, value in terms.items()}

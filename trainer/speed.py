@@ -18,6 +18,7 @@ from core.checkpoint import load_checkpoint
 from core.face_network import build_face_network
 from db.home import Home
 from trainer.loop import make_optimizer
+from trainer.precision import autocast
 from trainer.recipes import Recipe
 from trainer.redistill import (
     RetrainingConfig,
@@ -97,8 +98,7 @@ def _step(
     crops: torch.Tensor,
     recipe: Recipe,
 ) -> None:
-    enabled = recipe.precision == "bf16"
-    with torch.autocast(crops.device.type, torch.bfloat16, enabled=enabled):
+    with autocast(crops.device, recipe.precision):
         outputs = network(crops)
     answers = [part for part in outputs if part is not None]
     loss = torch.stack([part.float().square().mean() for part in answers]).sum()

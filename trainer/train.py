@@ -25,6 +25,7 @@ from trainer.label_cache import LabelCache
 from trainer.label_snapshot import is_snapshot, read_snapshot
 from trainer.loop import Trainer, process_group
 from trainer.memory import keep_freed_memory
+from trainer.precision import in_use
 from trainer.recipes import Recipe, find_recipe
 from trainer.run_folder import RunFolder, code_commit
 from trainer.soft_labels import SoftLabelTable, label_pool
@@ -187,6 +188,7 @@ def describe(
         "teachers": [teacher.card.run_id for teacher in teachers],
         "init": request.init.name if request.init else None,
         "device": request.device,
+        "computed_in": in_use(torch.device(request.device), request.recipe.precision),
         "torch": torch.__version__,
         "commit": code_commit(),
         "command": sys.argv[1:],

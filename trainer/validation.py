@@ -16,6 +16,7 @@ from core.head_pose import geodesic_deg
 from core.metrics import mask_metrics
 from trainer.augment import PLAIN_VIEW
 from trainer.face_pool import FacePool
+from trainer.precision import autocast
 from trainer.soft_labels import cut_pool
 from trainer.views import draw_on
 
@@ -40,7 +41,7 @@ def answer_pool(network: nn.Module, card: ModelCard, pool: FacePool) -> Answers:
     for start in range(0, len(pool), BATCH):
         rows = np.arange(start, min(start + BATCH, len(pool)))
         crops = cut_pool(pool, rows, face_network, PLAIN_VIEW)
-        with torch.autocast(crops.device.type, torch.bfloat16):
+        with autocast(crops.device):
             outputs = face_network(crops)
         if outputs.yaw_logits is not None:
             angles.append(decode_deg(outputs.pose_logits).cpu().numpy())

@@ -58,7 +58,7 @@ export class View {
     this.#find(".pace").textContent = speed ? `${speed.toLocaleString()} faces an hour` : "";
   }
 
-  #storage({ waiting, undecided, isOffline }) {
+  #storage({ waiting, undecided, isEmpty, isOffline }) {
     const line = this.#find(".storage");
     const labels = counted(waiting, "label");
     const verb = waiting === 1 ? "waits" : "wait";
@@ -66,7 +66,7 @@ export class View {
     line.textContent = isOffline
       ? `⚠ No connection: ${labels} ${verb} here and will be sent`
       : undecided ? `⚠ ${counted(undecided, "conflict")} to decide`
-      : waiting ? `↑ ${labels} on the way` : "✓ everything is stored";
+      : waiting ? `↑ ${labels} on the way` : isEmpty ? "✓ everything is stored" : "";
   }
 
   #stage(session) {

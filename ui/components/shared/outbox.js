@@ -34,6 +34,7 @@ class Outbox extends EventTarget {
   #queue = [];
   #undecided = new Map(); // operation id → operation, until a person has decided
   #isSending = false;
+  #isLooking = true; // for what closed tabs have left behind
   #pauseMs = 0;
   #wake = () => {};
 
@@ -54,6 +55,11 @@ class Outbox extends EventTarget {
   /** How many operations the server does not have yet. */
   get waiting() {
     return this.#queue.length;
+  }
+
+  /** Whether everything that was ever said here is known to be with the server. */
+  get isEmpty() {
+    return !this.#isLooking && !this.waiting;
   }
 
   /** How many conflicts wait for a decision. */
@@ -100,7 +106,7 @@ class Outbox extends EventTarget {
 
   /** Resolves when nothing waits any more, or the server cannot be reached. */
   async settled() {
-    while (this.waiting && !this.isOffline) {
+    while (!this.isEmpty && !this.isOffline) {
       await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
     }
   }
@@ -178,16 +184,28 @@ class Outbox extends EventTarget {
     });
   }
 
-  /** Send what tabs that are gone have left behind. */
+  /** Send what tabs that are gone have left behind, and later what those that live still leave. */
   async #adoptOrphans() {
-    const left = stored().filter(
+    const tabs = [...new Set(this.#ofOtherTabs().map(({ tab }) => tab))];
+    const living = [];
+    try {
+      for (const tab of tabs) if (!(await isGone(tab))) living.push(tab);
+      this.#adopt(tabs.filter((tab) => !living.includes(tab)));
+    } finally {
+      this.#isLooking = false;
+      this.#changed();
+    }
+    for (const tab of living) hasGone(tab).then(() => this.#adopt([tab]));
+  }
+
+  #adopt(tabs) {
+    for (const op of this.#ofOtherTabs()) if (tabs.includes(op.tab)) this.#add({ ...op, tab: this.#tab });
+  }
+
+  #ofOtherTabs() {
+    return stored().filter(
       (op) => op.studio === this.#studio && op.annotator === this.#annotator && op.tab !== this.#tab,
     );
-    const gone = new Map();
-    for (const op of left) {
-      if (!gone.has(op.tab)) gone.set(op.tab, await isGone(op.tab));
-      if (gone.get(op.tab)) this.#add({ ...op, tab: this.#tab });
-    }
   }
 
   #changed() {
@@ -211,6 +229,11 @@ const tabLock = (tab) => `maskpose.tab.${tab}`;
 async function isGone(tab) {
   if (!navigator.locks) return true;
   return navigator.locks.request(tabLock(tab), { ifAvailable: true }, (lock) => lock !== null);
+}
+
+/** Resolves when the tab is closed; one that was left a moment ago may take that moment. */
+async function hasGone(tab) {
+  await navigator.locks.request(tabLock(tab), () => {});
 }
 
 function stored() {
