@@ -8,12 +8,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ui import data_commands, label_commands, run_commands
 
 #: What scripts see when the input was bad, as with argparse's own errors.
 EXIT_BAD_INPUT = 2
+#: What ``--json`` without a file means.
+_PRINTED = Path("-")
 
 #: Errors whose message is one clear line for the user: (module, class). Named rather than
 #: imported: who raised one has loaded its module, and the others are not worth waiting for.
@@ -155,7 +159,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--split", help="the part to measure on (default: all)")
     parser.add_argument("--mask-overlay", action="store_true", help="also with masks drawn on")
     parser.add_argument("--crop-jitter", action="store_true", help="also with crops off by 10 %%")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    _add_figures_option(parser)
     _add_model_options(parser)
     parser.set_defaults(command=evaluate)
 
@@ -163,8 +167,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 def evaluate(args: argparse.Namespace) -> int:
     from ui import terminal
 
-    if args.json:
-        terminal.check_writable(args.json)  # now, not after an hour of measuring
+    _check_figures_option(args)
     from core.datasets import read_dataset
     from core.predictor import load_predictor
     from trainer import evaluate as evaluation
@@ -183,10 +186,36 @@ def evaluate(args: argparse.Namespace) -> int:
         "split": args.split,
         "runtime": args.runtime,
     } | result.report()
-    print(terminal.metrics_table(report))
-    if args.json:
-        terminal.write_whole(args.json, terminal.json_text(report).encode())
+    _give_figures(args, report, terminal.metrics_table(report))
     return 0
+
+
+def _add_figures_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        type=Path,
+        const=_PRINTED,
+        metavar="FILE",
+        help="write the figures to FILE; without one, print them instead of a table",
+    )
+
+
+def _check_figures_option(args: argparse.Namespace) -> None:
+    """Fails now, not after an hour of measuring."""
+    from ui import terminal
+
+    if args.json not in (None, _PRINTED):
+        terminal.check_writable(args.json)
+
+
+def _give_figures(args: argparse.Namespace, report: Mapping[str, Any], table: str) -> None:
+    from ui import terminal
+
+    text = terminal.json_text(report)
+    print(text if args.json == _PRINTED else table)
+    if args.json not in (None, _PRINTED):
+        terminal.write_whole(args.json, text.encode())
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:
@@ -241,7 +270,7 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--threads", nargs="+", type=int, default=(1, os.cpu_count() or 1))
     parser.add_argument("--rounds", type=int, default=10, help="turns of each runtime")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    _add_figures_option(parser)
     _add_device_option(parser)
     parser.set_defaults(command=bench)
 
@@ -249,8 +278,7 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
 def bench(args: argparse.Namespace) -> int:
     from ui import terminal
 
-    if args.json:
-        terminal.check_writable(args.json)
+    _check_figures_option(args)
     from benchmarks import speed, speed_tables
     from core.predictor import model_files
     from core.runtime import resolve_device
@@ -262,9 +290,7 @@ def bench(args: argparse.Namespace) -> int:
         threads=args.threads,
         rounds=args.rounds,
     )
-    print(speed_tables.markdown(report))
-    if args.json:
-        terminal.write_whole(args.json, terminal.json_text(report).encode())
+    _give_figures(args, report, speed_tables.markdown(report))
     return 0
 
 

@@ -182,6 +182,8 @@ def test_evaluate_writes_the_figures_it_prints(
     assert (
         f"specificity_occluded    {report['specificity_occluded']:8.3f}" in capsys.readouterr().out
     )
+    assert run("evaluate", *arguments, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == report
 
 
 def test_evaluate_pose_has_the_promised_keys(
