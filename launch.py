@@ -276,7 +276,6 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
 
 
 def bench(args: argparse.Namespace) -> int:
-    from ui import terminal
 
     _check_figures_option(args)
     from benchmarks import speed, speed_tables

@@ -55,8 +55,7 @@ def draw_labels(canvas: np.ndarray, labels: Sequence[Label]) -> None:
         left, top = place
         right, bottom = left + ink.shape[1], top + ink.shape[0]
         taken[row] = left, top, right, bottom
-        paper = 255 - ink[..., np.newaxis].astype(np.uint16)  # how much of the colour remains
-        canvas[top:bottom, left:right] = (np.array(label.color, np.uint16) * paper + 127) // 255
+        canvas[top:bottom, left:right] = _inks(label.color)[ink]
 
 
 def _written(text: tuple[str, ...], font_px: int) -> np.ndarray:
@@ -83,6 +82,13 @@ def _word(word: str, font_px: int) -> np.ndarray:
     image = Image.new("L", size)
     ImageDraw.Draw(image).text((0, 0), word, 255, font)
     return np.array(image)
+
+
+@lru_cache(maxsize=64)
+def _inks(color: Color) -> np.ndarray:
+    """From ``color`` (no letter) to black (255), uint8 (256, 3)."""
+    paper = np.arange(255, -1, -1)[:, np.newaxis]
+    return np.round(paper * np.array(color) / 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=64)
@@ -117,10 +123,11 @@ def _best_place(
             (box.left_px, box.top_px),
         ]
     )
-    corners = np.clip(corners.round(), 0, (room_right, room_down))  # (5, 2)
+    corners = np.minimum(np.maximum(corners.round(), 0), (room_right, room_down))  # (5, 2)
     low = np.maximum(corners[:, np.newaxis], taken[:, :2])  # (5, N, 2)
     high = np.minimum(corners[:, np.newaxis] + (width, height), taken[:, 2:])
-    hidden_px2 = np.clip(high - low, 0, None).prod(axis=-1).sum(axis=-1)  # (5,)
+    sides = np.maximum(high - low, 0)
+    hidden_px2 = (sides[..., 0] * sides[..., 1]).sum(axis=-1)  # (5,)
     best = int(hidden_px2.argmin())
     return (int(corners[best, 0]), int(corners[best, 1])), float(hidden_px2[best])
 
