@@ -29,8 +29,27 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelDay:
+    """Labels that were given on a day (UTC) and still count.
+
+    ``doubts`` has how many of them are doubted by so many hundredths at least, and by less than one
+    more; labels that nothing has doubted or confirmed yet are in ``labels`` alone.
+    """
+
+    day: str
+    labels: int
+    doubts: Mapping[int, int]
+
+    def doubted(self, threshold: float) -> DoubtfulDay:
+        """``threshold`` (0 … 1) counts in whole hundredths."""
+        least = round(100 * threshold)
+        suspected = sum(n for doubt, n in self.doubts.items() if doubt >= least)
+        return DoubtfulDay(day=self.day, labels=self.labels, suspected=suspected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtfulDay:
-    """Labels that were given on a day (UTC) and still count; ``suspected``: probably wrong."""
+    """Of the ``labels`` of a day (or of a week that begins then), ``suspected`` to be wrong."""
 
     day: str
     labels: int
@@ -57,16 +76,24 @@ def balance_by_split(db: Database) -> list[Balance]:
     return _balances(db, sql)
 
 
-def doubtful_days(db: Database, *, threshold: float) -> list[DoubtfulDay]:
-    """Of each day: labels, and those whose suspicion (0 … 1) is at least the threshold."""
+def label_days(db: Database) -> list[LabelDay]:
+    """Each day's labels by how much they are doubted: enough for any threshold."""
     rows = select(
         db,
-        "SELECT substr(annotated_at, 1, 10) AS day, count(*) AS labels,"
-        " count(*) FILTER (WHERE label_error >= ?) AS suspected FROM face_states"
-        " WHERE is_labelled = 1 AND mask_label IS NOT NULL GROUP BY 1 ORDER BY 1",
-        [threshold],
+        f"SELECT substr(annotated_at, 1, 10) AS day, {_DOUBT} AS doubt, count(*) AS labels"
+        " FROM face_states WHERE is_labelled = 1 AND mask_label IS NOT NULL GROUP BY 1, 2",
     )
-    return [DoubtfulDay(**dict(row)) for row in rows]
+    days: dict[str, dict[int | None, int]] = {}
+    for row in rows:
+        days.setdefault(row["day"], {})[row["doubt"]] = row["labels"]
+    return [
+        LabelDay(
+            day=day,
+            labels=sum(counts.values()),
+            doubts={doubt: n for doubt, n in counts.items() if doubt is not None},
+        )
+        for day, counts in sorted(days.items())
+    ]
 
 
 def repeated_pictures(db: Database) -> int:
@@ -74,6 +101,8 @@ def repeated_pictures(db: Database) -> int:
     return int(db.execute("SELECT count(DISTINCT image_id) FROM image_names").fetchone()[0])
 
 
+#: Whole hundredths; a little is added because 0.57 × 100 is less than 57.
+_DOUBT = "cast(label_error * 100 + 1e-6 AS INTEGER)"
 _KIND = (
     f"CASE WHEN NOT s.is_labelled THEN '{UNLABELLED}'"
     f" ELSE coalesce(s.mask_label, '{NOT_A_FACE}') END"

@@ -149,10 +149,11 @@ def test_balance_counts_every_face_once_and_splits_only_labelled_ones(
 
 
 def test_doubtful_labels_are_counted_by_the_day_they_were_given(db: Database) -> None:
-    (day,) = data_statistics.doubtful_days(db, threshold=0.75)
+    (day,) = data_statistics.label_days(db)
     # the student's probability of the label is 0.1 (a masked face) and 0.2 (an unmasked one)
-    assert (day.labels, day.suspected) == (7, 2)
-    assert data_statistics.doubtful_days(db, threshold=0.95)[0].suspected == 0
+    for threshold, suspected in ((0.75, 2), (0.8, 2), (0.81, 1), (0.9, 1), (0.91, 0)):
+        doubted = day.doubted(threshold)
+        assert (doubted.labels, doubted.suspected) == (7, suspected), threshold
 
 
 def test_repeated_pictures_are_counted_once_whatever_their_names(tmp_path: Path) -> None:

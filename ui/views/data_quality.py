@@ -75,7 +75,7 @@ def _doubts(source: Source) -> None:
         bind="query-params",
         help="How much the student, or cleanlab where it was run, doubts the label: 0 to 1.",
     )
-    days = counted(_doubtful_days, source.home, threshold)
+    days = [day.doubted(threshold) for day in counted(data_statistics.label_days, source.home)]
     if days:
         show_chart(
             Chart(
@@ -86,10 +86,6 @@ def _doubts(source: Source) -> None:
             ),
             sample=source.is_sample,
         )
-
-
-def _doubtful_days(db: Database, threshold: float) -> list[data_statistics.DoubtfulDay]:
-    return data_statistics.doubtful_days(db, threshold=threshold)
 
 
 def _duplicates(studio: Studio) -> None:
