@@ -78,26 +78,27 @@ def _answer(studio: Studio) -> None:
 def _pair(studio: Studio, first: str, second: str) -> None:
     """What changes when the second answers in place of the first."""
     triples = counted(paired_answers.mask_answers, studio.home, first, second)
+    masks = _mask_differences(tuple(triples.items())) if triples else []
+    _difference("mask", masks, first, second)
     errors = counted(paired_answers.pose_answers, studio.home, first, second)
-    parts = {
-        "mask": _mask_differences(tuple(triples.items())) if triples else [],
-        "pose": model_differences.pose_difference(errors),
-    }
-    if not any(parts.values()):
+    poses = model_differences.pose_difference(errors)
+    _difference("pose", poses, first, second)
+    if not (masks or poses):
         st.caption(f"{first} and {second} have no labelled face in common yet.")
-        return
-    for task, found in parts.items():
-        if found:
-            show_chart(
-                Chart(
-                    key=f"{task}-{second}",
-                    figure=model_differences.difference_chart(found, first, second, current_look()),
-                    numbers=model_differences.difference_numbers(found),
-                )
-            )
     if triples:
         for flip in _FLIPS:
             _flipped(studio, first, second, flip, _flipped_count(triples, flip))
+
+
+def _difference(task: str, found: Sequence[Difference], first: str, second: str) -> None:
+    if found:
+        show_chart(
+            Chart(
+                key=f"{task}-{second}",
+                figure=model_differences.difference_chart(found, first, second, current_look()),
+                numbers=model_differences.difference_numbers(found),
+            )
+        )
 
 
 def _flipped(studio: Studio, first: str, second: str, flip: Flip, n: int) -> None:

@@ -42,14 +42,14 @@ def _has_labels(db: Database) -> bool:
 
 
 def _balance(source: Source) -> None:
-    by_source = counted(data_statistics.balance_by_source, source.home)
-    by_split = counted(data_statistics.balance_by_split, source.home)
+    by_source, by_split = data_statistics.balance_by_source, data_statistics.balance_by_split
     left, right = st.columns([3, 2])
     charts = (
         (left, "source", by_source, "Faces by source and label", ""),
         (right, "split", by_split, "Labelled faces by split", "students learn from train · "),
     )
-    for column, condition, parts, title, subtitle in charts:
+    for column, condition, count, title, subtitle in charts:
+        parts = counted(count, source.home)
         with column:
             show_chart(
                 Chart(

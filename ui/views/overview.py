@@ -26,11 +26,15 @@ def show() -> None:
     source = choose_source(current_studio(), _has_numbers, "labels that the student can be held to")
     faces = choose_faces(source)
     places = _places(source)
-    if not source.is_sample:
-        _next(counted(queue_values, source.home))
-    _trend(source)
+    # Filled in the order in which they are counted: a million faces are counted for a while.
+    next_steps, trend = st.container(), st.container()
     _labels(source)
-    _figures(source, faces, places)  # last, because they are counted longest
+    with trend:
+        _trend(source)
+    if not source.is_sample:
+        with next_steps:
+            _next(source)
+    _figures(source, faces, places)
 
 
 def _has_numbers(db: Database) -> bool:
@@ -104,9 +108,10 @@ def _interval(figure: Figure, unit: str) -> str:
     return f"{_text(low, unit)} … {_text(high, unit)}  \n{n}"
 
 
-def _next(values: list[QueueValue]) -> None:
+def _next(source: Source) -> None:
     """The most valuable queue first, with the way there."""
     st.subheader("What to do next", anchor=False)
+    values = counted(queue_values, source.home)
     if not values:
         st.success("Every face has a label, and nobody doubts one.")
         return

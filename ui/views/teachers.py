@@ -87,6 +87,16 @@ def _answer(studio: Studio, models: Sequence[str]) -> None:
 def _mask(studio: Studio, student: str, chosen: str, teachers: Sequence[str]) -> None:
     look = current_look()
     left, right = st.columns(2)
+    histogram = counted(_disagreement, studio.home)
+    with right:  # first, because it is counted soonest
+        show_chart(
+            Chart(
+                key="disagreement",
+                figure=teacher.disagreement_chart(histogram, look),
+                numbers=teacher.disagreement_numbers(histogram),
+                order="disagreement",
+            )
+        )
     counts = counted(_agreement, studio.home, chosen)
     with left:
         show_chart(
@@ -94,16 +104,6 @@ def _mask(studio: Studio, student: str, chosen: str, teachers: Sequence[str]) ->
                 key="agreement",
                 figure=teacher.agreement_chart(counts, chosen, look),
                 numbers=teacher.agreement_numbers(counts),
-                order="disagreement",
-            )
-        )
-    histogram = counted(_disagreement, studio.home)
-    with right:
-        show_chart(
-            Chart(
-                key="disagreement",
-                figure=teacher.disagreement_chart(histogram, look),
-                numbers=teacher.disagreement_numbers(histogram),
                 order="disagreement",
             )
         )
