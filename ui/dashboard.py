@@ -7,7 +7,8 @@ of the address. So what is seen can be sent to somebody as a link.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Literal
@@ -35,7 +36,7 @@ _CROP_WIDTH_PX = 104
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A figure, its numbers for the CSV, and in which order the faces of a mark are looked at.
+    """A figure, its numbers if somebody wants the CSV, and the order of a mark's faces.
 
     ``key`` names it in the address; marks carry ``FaceFilter.to_json()`` as ``customdata``.
     ``picks`` says how marks are chosen: by clicks alone, or by lasso and box too.
@@ -43,7 +44,7 @@ class Chart:
 
     key: str
     figure: go.Figure
-    numbers: pd.DataFrame
+    numbers: Callable[[], pd.DataFrame]
     order: Order = "newest"
     picks: Literal["click", "lasso"] = "click"
 
@@ -59,19 +60,21 @@ def show_chart(chart: Chart, *, sample: bool = False) -> None:
 
     ``sample``: the numbers are those of the bundled sample, so that there are no faces to show.
     """
-    title = chart.figure.layout.title
+    text, subtitle = chart.figure.layout.title.text, chart.figure.layout.title.subtitle.text
+    if sample:
+        subtitle = not_clickable(subtitle)
     with st.container(border=True):
-        subtitle = not_clickable(title.subtitle.text) if sample else title.subtitle.text
-        st.markdown(f"**{title.text}**  \n:small[:gray[{subtitle}]]")
-        st.plotly_chart(
-            _without_title(chart.figure),
-            theme=None,
-            key=f"chart-{chart.key}",
-            on_select="ignore" if sample else lambda: _clicked(chart),
-            selection_mode=("points", "box", "lasso") if chart.picks == "lasso" else "points",
-            config={"displaylogo": False, "displayModeBar": "hover"},
-            alt=f"{title.text}. {subtitle}",
-        )
+        st.markdown(f"**{text}**  \n:small[:gray[{subtitle}]]")
+        with _without_title(chart.figure):
+            st.plotly_chart(
+                chart.figure,
+                theme=None,
+                key=f"chart-{chart.key}",
+                on_select="ignore" if sample else lambda: _clicked(chart),
+                selection_mode=("points", "box", "lasso") if chart.picks == "lasso" else "points",
+                config={"displaylogo": False, "displayModeBar": "hover"},
+                alt=f"{text}. {subtitle}",
+            )
         _export(chart)
         if not sample:
             _faces_of_mark(chart)
@@ -82,9 +85,15 @@ def not_clickable(subtitle: str) -> str:
     return " · ".join(part for part in subtitle.split(" · ") if not part.startswith("click "))
 
 
-def _without_title(figure: go.Figure) -> go.Figure:
+@contextmanager
+def _without_title(figure: go.Figure) -> Iterator[None]:
     """On the page the title is text above the chart, which wraps on a phone; exports keep it."""
-    return go.Figure(figure).update_layout(title=None, margin_t=8)
+    title, margin_px = figure.layout.title.to_plotly_json(), figure.layout.margin.t
+    figure.update_layout(title=None, margin_t=8)
+    try:
+        yield
+    finally:  # a copy of the figure instead would take ten times as long
+        figure.update_layout(title=title, margin_t=margin_px)
 
 
 def _clicked(chart: Chart) -> None:
@@ -195,10 +204,19 @@ def describe(faces: FaceFilter) -> str:
 
 def _export(chart: Chart) -> None:
     """Downloads, made only when somebody asks for one."""
-    with st.popover("Export", icon=":material/download:", type="tertiary"):
+    popover = st.popover(
+        "Export",
+        icon=":material/download:",
+        type="tertiary",
+        key=f"export-{chart.key}",
+        on_change="rerun",
+    )
+    if not popover.open:
+        return
+    with popover:
         st.download_button(
             "Numbers (CSV)",
-            lambda: chart.numbers.to_csv(index=False),
+            lambda: chart.numbers().to_csv(index=False),
             f"{chart.key}.csv",
             "text/csv",
             key=f"csv-{chart.key}",

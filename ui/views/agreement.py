@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -83,7 +84,7 @@ def _all_pairs(pairs: Sequence[Agreement]) -> None:
     rows = {pair_name(pair): pair for pair in pairs}
     figure = kappa_chart("Agreement of each two people", rows, dashboard.current_look())
     dashboard.show_chart(
-        dashboard.Chart(key="kappa-pairs", figure=figure, numbers=kappa_numbers(rows))
+        dashboard.Chart(key="kappa-pairs", figure=figure, numbers=partial(kappa_numbers, rows))
     )
 
 
@@ -100,9 +101,13 @@ def _one_pair(pairs: Sequence[Agreement]) -> None:
     with left:
         figure = kappa_chart(f"{chosen}, class by class", rows, look)
         dashboard.show_chart(
-            dashboard.Chart(key="kappa-classes", figure=figure, numbers=kappa_numbers(rows))
+            dashboard.Chart(
+                key="kappa-classes", figure=figure, numbers=partial(kappa_numbers, rows)
+            )
         )
     with right:
         dashboard.show_chart(
-            dashboard.Chart(key="said", figure=said_chart(pair, look), numbers=said_numbers(pair))
+            dashboard.Chart(
+                key="said", figure=said_chart(pair, look), numbers=partial(said_numbers, pair)
+            )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -153,6 +154,6 @@ def _table(key: str, table: Table, found: Sequence[Evaluation]) -> None:
         Chart(
             key=key,
             figure=published_chart(table, mine, current_look()),
-            numbers=published_numbers(table, mine),
+            numbers=partial(published_numbers, table, mine),
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 from sqlite_utils import Database
@@ -96,7 +97,7 @@ def _difference(task: str, found: Sequence[Difference], first: str, second: str)
             Chart(
                 key=f"{task}-{second}",
                 figure=model_differences.difference_chart(found, first, second, current_look()),
-                numbers=model_differences.difference_numbers(found),
+                numbers=partial(model_differences.difference_numbers, found),
             )
         )
 
@@ -119,7 +120,7 @@ def _cost(studio: Studio, models: Sequence[str]) -> None:
         Chart(
             key="cost",
             figure=model_differences.cost_chart(costs, current_look()),
-            numbers=model_differences.cost_numbers(costs),
+            numbers=partial(model_differences.cost_numbers, costs),
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 from sqlite_utils import Database
@@ -57,7 +58,7 @@ def _balance(source: Source) -> None:
                     figure=balance.balance_chart(
                         parts, current_look(), title=title, subtitle=subtitle, condition=condition
                     ),
-                    numbers=balance.balance_numbers(parts),
+                    numbers=partial(balance.balance_numbers, parts),
                     order="random",
                 ),
                 sample=source.is_sample,
@@ -81,7 +82,7 @@ def _doubts(source: Source) -> None:
             Chart(
                 key="doubts",
                 figure=balance.doubt_chart(days, threshold, current_look()),
-                numbers=balance.doubt_numbers(days),
+                numbers=partial(balance.doubt_numbers, days),
                 order="label_error",
             ),
             sample=source.is_sample,
@@ -128,7 +129,7 @@ def _agreement(studio: Studio) -> None:
             Chart(
                 key="kappa",
                 figure=kappa_chart("Agreement of each two people", rows, current_look()),
-                numbers=kappa_numbers(rows),
+                numbers=partial(kappa_numbers, rows),
             )
         )
     else:

@@ -65,7 +65,7 @@ def _map(studio: Studio, survey: Survey) -> None:
         Chart(
             key="map",
             figure=map_chart(numbers, coloring, survey.model, current_look()),
-            numbers=numbers,
+            numbers=lambda: numbers,
             order="newest",
             picks="lasso",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 from sqlite_utils import Database
@@ -86,7 +87,7 @@ def _confusion_and_calibration(source: Source, faces: FaceFilter) -> None:
             Chart(
                 key="confusion",
                 figure=confusion_chart(counts, look, replace(faces, status="labelled")),
-                numbers=confusion_numbers(counts),
+                numbers=partial(confusion_numbers, counts),
                 order="label_error",
             ),
             sample=source.is_sample,
@@ -98,7 +99,7 @@ def _confusion_and_calibration(source: Source, faces: FaceFilter) -> None:
             Chart(
                 key="calibration",
                 figure=calibration_chart(bins, error, look, faces),
-                numbers=calibration_numbers(bins),
+                numbers=partial(calibration_numbers, bins),
                 order="label_error",
             ),
             sample=source.is_sample,
@@ -116,7 +117,7 @@ def _slices(source: Source, faces: FaceFilter) -> None:
                 Chart(
                     key=f"by-{name}",
                     figure=slice_chart(slices[name], _SLICES[name], current_look()),
-                    numbers=slice_numbers(slices[name]),
+                    numbers=partial(slice_numbers, slices[name]),
                     order="label_error",
                 ),
                 sample=source.is_sample,
@@ -160,7 +161,7 @@ def _threshold(source: Source, faces: FaceFilter, curves: ThresholdCurves) -> No
                 Chart(
                     key=key,
                     figure=make(curves, threshold, current_look(), faces),
-                    numbers=threshold_numbers(curves),
+                    numbers=partial(threshold_numbers, curves),
                     order="label_error",
                 ),
                 sample=source.is_sample,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
@@ -137,7 +140,7 @@ def _trend(source: Source) -> None:
     students = counted(mask_statistics.students_on_sample, source.home)
     if students:
         figure = progress.student_chart(students, current_look())
-        _chart(source, "students", figure, progress.student_numbers(students))
+        _chart(source, "students", figure, partial(progress.student_numbers, students))
 
 
 def _labels(source: Source) -> None:
@@ -146,11 +149,15 @@ def _labels(source: Source) -> None:
     overview = counted(statistics.overview, source.home)
     with left:
         figure = progress.label_chart(overview, look)
-        _chart(source, "labels", figure, progress.label_numbers(overview))
+        _chart(source, "labels", figure, partial(progress.label_numbers, overview))
     days = counted(statistics.labels_per_day, source.home)
     with right:
-        _chart(source, "pace", progress.pace_chart(days, look), progress.pace_numbers(days))
+        _chart(
+            source, "pace", progress.pace_chart(days, look), partial(progress.pace_numbers, days)
+        )
 
 
-def _chart(source: Source, key: str, figure: go.Figure, numbers: pd.DataFrame) -> None:
+def _chart(
+    source: Source, key: str, figure: go.Figure, numbers: Callable[[], pd.DataFrame]
+) -> None:
     show_chart(Chart(key=key, figure=figure, numbers=numbers), sample=source.is_sample)

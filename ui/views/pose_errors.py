@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
@@ -61,7 +62,7 @@ def _by_angle(source: Source, faces: FaceFilter, cells: list[PoseCell]) -> None:
     for column, axis in zip(st.columns(3), AXES, strict=True):
         with column:
             figure = pose.angle_chart(cells, axis, current_look(), faces)
-            _chart(source, f"by-{axis}", figure, pose.bin_numbers(cells, axis))
+            _chart(source, f"by-{axis}", figure, partial(pose.bin_numbers, cells, axis))
 
 
 def _maps(source: Source, faces: FaceFilter, cells: list[PoseCell]) -> None:
@@ -69,13 +70,16 @@ def _maps(source: Source, faces: FaceFilter, cells: list[PoseCell]) -> None:
     left, right = st.columns(2)
     with left:
         figure = pose_maps.map_chart(cells, look, faces)
-        _chart(source, "yaw-pitch", figure, pose_maps.map_numbers(cells))
+        _chart(source, "yaw-pitch", figure, partial(pose_maps.map_numbers, cells))
     with right:
         figure = pose.bias_chart(cells, look, faces)
-        numbers = pd.concat([pose.bin_numbers(cells, axis) for axis in AXES])
-        _chart(source, "bias", figure, numbers)
+        _chart(source, "bias", figure, partial(_all_bins, cells))
         figure = pose.mask_chart(cells, look, faces)
-        _chart(source, "by-mask", figure, pose.mask_numbers(cells))
+        _chart(source, "by-mask", figure, partial(pose.mask_numbers, cells))
+
+
+def _all_bins(cells: list[PoseCell]) -> pd.DataFrame:
+    return pd.concat([pose.bin_numbers(cells, axis) for axis in AXES])
 
 
 def _bands(source: Source, faces: FaceFilter) -> None:
@@ -83,10 +87,12 @@ def _bands(source: Source, faces: FaceFilter) -> None:
     for column, axis in zip(st.columns(3), AXES, strict=True):
         with column:
             figure = pose_maps.band_chart(counts[axis], axis, current_look(), faces)
-            _chart(source, f"said-{axis}", figure, pose_maps.band_numbers(counts[axis]))
+            _chart(source, f"said-{axis}", figure, partial(pose_maps.band_numbers, counts[axis]))
 
 
-def _chart(source: Source, key: str, figure: go.Figure, numbers: pd.DataFrame) -> None:
+def _chart(
+    source: Source, key: str, figure: go.Figure, numbers: Callable[[], pd.DataFrame]
+) -> None:
     chart = Chart(key=key, figure=figure, numbers=numbers, order="pose_error")
     show_chart(chart, sample=source.is_sample)
 

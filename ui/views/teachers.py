@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -93,7 +94,7 @@ def _mask(studio: Studio, student: str, chosen: str, teachers: Sequence[str]) ->
             Chart(
                 key="disagreement",
                 figure=teacher.disagreement_chart(histogram, look),
-                numbers=teacher.disagreement_numbers(histogram),
+                numbers=partial(teacher.disagreement_numbers, histogram),
                 order="disagreement",
             )
         )
@@ -103,7 +104,7 @@ def _mask(studio: Studio, student: str, chosen: str, teachers: Sequence[str]) ->
             Chart(
                 key="agreement",
                 figure=teacher.agreement_chart(counts, chosen, look),
-                numbers=teacher.agreement_numbers(counts),
+                numbers=partial(teacher.agreement_numbers, counts),
                 order="disagreement",
             )
         )
@@ -118,7 +119,7 @@ def _mask(studio: Studio, student: str, chosen: str, teachers: Sequence[str]) ->
         Chart(
             key="verdicts",
             figure=teacher.verdict_chart(found, look),
-            numbers=teacher.verdict_numbers(found),
+            numbers=partial(teacher.verdict_numbers, found),
         )
     )
 
@@ -133,7 +134,7 @@ def _pose(studio: Studio, student: str, chosen: str) -> None:
         Chart(
             key="pose-verdict",
             figure=model_differences.difference_chart(found, student, chosen, current_look()),
-            numbers=model_differences.difference_numbers(found),
+            numbers=partial(model_differences.difference_numbers, found),
         )
     )
     st.caption(
@@ -161,7 +162,7 @@ def _scatter(studio: Studio, student: str, chosen: str, kind: str) -> None:
         Chart(
             key="answers",
             figure=teacher.scatter_chart(sample, quantity, chosen, current_look()),
-            numbers=teacher.scatter_numbers(sample, quantity),
+            numbers=partial(teacher.scatter_numbers, sample, quantity),
             order="disagreement",
             picks="lasso",
         )
