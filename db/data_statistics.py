@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -58,22 +58,26 @@ class DoubtfulDay:
 
 def balance_by_source(db: Database) -> list[Balance]:
     """Largest source first."""
-    sql = (
-        "SELECT sources.name AS part, n.kind, n.faces FROM"
-        f" (SELECT source_id, {_KIND} AS kind, count(*) AS faces FROM face_states s"
-        "  GROUP BY 1, 2) n JOIN sources ON sources.id = n.source_id"
+    names = {row["id"]: row["name"] for row in select(db, "SELECT id, name FROM sources")}
+    # One whole number to group by: a million rows are sorted in half the time that words take.
+    rows = select(
+        db,
+        f"SELECT s.source_id * {len(KINDS)} + {_KIND} AS cell, count(*) AS faces"
+        " FROM face_states s GROUP BY 1",
     )
-    return _balances(db, sql)
+    cells = ((*divmod(row["cell"], len(KINDS)), row["faces"]) for row in rows)
+    return _balances((names[source], kind, faces) for source, kind, faces in cells)
 
 
 def balance_by_split(db: Database) -> list[Balance]:
     """Of the labelled faces only; those of pictures without a split are ``NO_SPLIT``."""
-    sql = (
+    rows = select(
+        db,
         f"SELECT coalesce(i.split, '{NO_SPLIT}') AS part, {_KIND} AS kind, count(*) AS faces"
         " FROM face_states s JOIN faces f ON f.id = s.face_id JOIN images i ON i.id = f.image_id"
-        " WHERE s.is_labelled = 1 GROUP BY 1, 2"
+        " WHERE s.is_labelled = 1 GROUP BY 1, 2",
     )
-    return _balances(db, sql)
+    return _balances(tuple(row) for row in rows)
 
 
 def label_days(db: Database) -> list[LabelDay]:
@@ -103,15 +107,18 @@ def repeated_pictures(db: Database) -> int:
 
 #: Whole hundredths; a little is added because 0.57 × 100 is less than 57.
 _DOUBT = "cast(label_error * 100 + 1e-6 AS INTEGER)"
+#: The place of a face's kind in ``KINDS``.
 _KIND = (
-    f"CASE WHEN NOT s.is_labelled THEN '{UNLABELLED}'"
-    f" ELSE coalesce(s.mask_label, '{NOT_A_FACE}') END"
+    f"CASE WHEN NOT s.is_labelled THEN {KINDS.index(UNLABELLED)} "
+    + " ".join(f"WHEN s.mask_label = '{k}' THEN {KINDS.index(k)}" for k in MaskLabel)
+    + f" ELSE {KINDS.index(NOT_A_FACE)} END"
 )
 
 
-def _balances(db: Database, sql: str) -> list[Balance]:
+def _balances(cells: Iterable[tuple[str, int, int]]) -> list[Balance]:
+    """From (part, place in ``KINDS``, faces)."""
     counts: dict[str, dict[str, int]] = {}
-    for row in select(db, sql):
-        counts.setdefault(row["part"], dict.fromkeys(KINDS, 0))[row["kind"]] = row["faces"]
+    for part, kind, faces in cells:
+        counts.setdefault(part, dict.fromkeys(KINDS, 0))[KINDS[kind]] = faces
     found = [Balance(part=part, counts=kinds) for part, kinds in counts.items()]
     return sorted(found, key=lambda balance: -balance.faces)
