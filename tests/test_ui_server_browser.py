@@ -61,7 +61,7 @@ def test_the_demo_runs_alone_and_says_what_is_wrong_with_its_student(
         with open_page(browser, address) as page:
             page.goto("/")
             expect(page.locator(".mp-alert").first).to_contain_text("could not be loaded")
-            assert page.locator(".mp-top a").all_inner_texts() == ["Demo", "API"]
+            expect(page.locator(".mp-top a")).to_have_text(["Demo", "API"])
             page.set_input_files("#uploads input[type=file]", photo)
             expect(page.get_by_text("The student could not be loaded").first).to_be_visible()
 
