@@ -98,7 +98,8 @@ def _text(value: float | None, unit: str) -> str:
         return "–"
     if unit == "%":
         return f"{value:.1%}"
-    return f"{value:.2f}°" if unit == "°" else f"{value:.3f}"
+    text = f"{value:.2f}°" if unit == "°" else f"{value:.3f}"
+    return text.replace("-", "−")
 
 
 def _interval(figure: Figure, unit: str) -> str:
