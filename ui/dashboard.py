@@ -213,30 +213,21 @@ def _export(chart: Chart) -> None:
     )
     if not popover.open:
         return
+    downloads = (
+        ("Numbers (CSV)", "csv", "text/csv", lambda: chart.numbers().to_csv(index=False)),
+        ("Figure (HTML)", "html", "text/html", lambda: chart_files.html(chart.figure)),
+        ("Figure (PNG)", "png", "image/png", lambda: chart_files.png(chart.figure)),
+    )
     with popover:
-        st.download_button(
-            "Numbers (CSV)",
-            lambda: chart.numbers().to_csv(index=False),
-            f"{chart.key}.csv",
-            "text/csv",
-            key=f"csv-{chart.key}",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Figure (HTML)",
-            lambda: chart_files.html(chart.figure),
-            f"{chart.key}.html",
-            "text/html",
-            key=f"html-{chart.key}",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Figure (PNG)",
-            lambda: chart_files.png(chart.figure),
-            f"{chart.key}.png",
-            "image/png",
-            key=f"png-{chart.key}",
-            on_click="ignore",
-            disabled=not chart_files.has_browser(),
-            help=None if chart_files.has_browser() else chart_files.NO_BROWSER,
-        )
+        for label, suffix, mime, make in downloads:
+            is_possible = suffix != "png" or chart_files.has_browser()
+            st.download_button(
+                label,
+                make,
+                f"{chart.key}.{suffix}",
+                mime,
+                key=f"{suffix}-{chart.key}",
+                on_click="ignore",
+                disabled=not is_possible,
+                help=None if is_possible else chart_files.NO_BROWSER,
+            )
