@@ -40,7 +40,8 @@ PATIENCE_MS = 60_000
 #: of answers, cut off because its page was left.
 NOT_OURS = re.compile(
     r"_stcore/(health|host-config)|Failed to load resource.*404"
-    r"|BodyStreamBuffer was aborted|Connection errored out|AbortError: signal is aborted"
+    r"|BodyStreamBuffer was aborted|Connection errored out"
+    r"|AbortError: signal is aborted[\s\S]*/demo/assets/"
 )
 
 

@@ -52,6 +52,14 @@ def astronaut_rgb() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For the processes that a test starts: on small networks threads only wait for each other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, for the tests of one file; its tests see to it that there is one."""
     from browser_files import running_browser

@@ -341,6 +341,7 @@ def test_labels_that_wait_are_never_sent_for_somebody_else(
     assert not [one for one in story_of(home, first) if one[0] == "carl"]
     call_oneself(page, "carl")
     wait_for(lambda: ("carl", "label", "masked") in story_of(home, first))
+    all_stored(page)
 
 
 def call_oneself(page: Page, name: str) -> None:
