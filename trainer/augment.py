@@ -23,9 +23,10 @@ class AugmentConfig:
     rotate_probability: float = 0.3
     flip_probability: float = 0.5
     tone_probability: float = 0.7
-    gray_probability: float = 0.1
-    blur_probability: float = 0.15
-    low_resolution_probability: float = 0.25
+    gray_probability: float = 0.15
+    blur_probability: float = 0.2
+    low_resolution_probability: float = 0.4
+    lowest_resolution: float = 0.09  # × side: 10 px of 112, a face at the back of a crowd
     jpeg_probability: float = 0.15
     noise_probability: float = 0.1
     padding_probability: float = 0.25  # replicate the edge instead of black outside
@@ -99,7 +100,7 @@ def random_quality(
         gray = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
         image_rgb = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
     if rng.random() < config.low_resolution_probability:
-        image_rgb = _low_resolution(image_rgb, rng)
+        image_rgb = _low_resolution(image_rgb, config.lowest_resolution, rng)
     elif rng.random() < config.blur_probability:
         image_rgb = cv2.GaussianBlur(image_rgb, (0, 0), rng.uniform(0.4, 1.8))
     if rng.random() < config.noise_probability:
@@ -120,9 +121,12 @@ def _tone(image_rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.LUT(image_rgb, table[None])  # (1, 256, 3): one curve a channel
 
 
-def _low_resolution(image_rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _low_resolution(
+    image_rgb: np.ndarray, lowest: float, rng: np.random.Generator
+) -> np.ndarray:
+    """As if taken with ``lowest`` to a half of the pixels, each octave as often as the next."""
     side = image_rgb.shape[0]
-    small = int(rng.integers(max(8, side // 6), max(9, side // 2 + 1)))
+    small = max(8, round(side * np.exp(rng.uniform(np.log(lowest), np.log(0.5)))))
     shrunk = cv2.resize(image_rgb, (small, small), interpolation=cv2.INTER_AREA)
     way = cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
     return cv2.resize(shrunk, (side, side), interpolation=way)

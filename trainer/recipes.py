@@ -153,6 +153,16 @@ STUDENTS: dict[str, Recipe] = {
         undrawn_mask_weight=1.0,
         loss=STUDENT_LOSS,
     ),
+    "further": Recipe(  # a student that has learned the default, on more views
+        name="further",
+        network="mhpnet",
+        epochs=4,
+        learning_rate=5e-4,
+        warmup_epochs=0.25,
+        incorrect_repeats=3,
+        undrawn_mask_weight=1.0,
+        loss=STUDENT_LOSS,
+    ),
     "quick": Recipe(  # a correction round: from the champion, gently, with the teachers' opinions
         name="quick",
         network="mhpnet",
