@@ -8,16 +8,20 @@ from core.faces import MaskLabel
 from db.filters import FaceFilter
 from ui import dashboard, links
 from ui.figures.look import LOOKS
+from ui.figures.marks import filter_of_selection
 
 MARK = FaceFilter(labels=(MaskLabel.MASKED,), predicted=(MaskLabel.UNMASKED,), status="labelled")
 
 
 def test_one_mark_is_its_filter_and_several_single_faces_are_all_of_them() -> None:
-    assert dashboard.filter_of_marks([MARK.to_json()]) == MARK
-    assert dashboard.filter_of_marks([[MARK.to_json()], None]) == MARK
+    def faces_of(*marks: object) -> FaceFilter | None:
+        return filter_of_selection({"points": [{"customdata": mark} for mark in marks]})
+
+    assert faces_of(MARK.to_json()) == MARK
+    assert faces_of([MARK.to_json()], None) == MARK
     single = [FaceFilter(face_ids=(n,)).to_json() for n in (7, 3, 7)]
-    assert dashboard.filter_of_marks(single) == FaceFilter(face_ids=(7, 3))
-    assert dashboard.filter_of_marks([]) is None
+    assert faces_of(*single) == FaceFilter(face_ids=(7, 3))
+    assert faces_of() is None
 
 
 def test_an_address_leads_to_the_faces_of_its_chart_alone() -> None:

@@ -17,6 +17,7 @@ from db.paired_answers import PairedAnswer, PoseErrors
 from ui.duplicates import pair_kinds
 from ui.figures import balance, face_map, model_differences, published, teacher
 from ui.figures.look import LOOKS
+from ui.figures.marks import face_data
 
 U, M, I = MaskLabel  # noqa: E741
 LOOK = LOOKS["light"]
@@ -165,6 +166,49 @@ def test_the_map_colours_every_face_that_is_still_there(coloring, groups) -> Non
     assert {trace.name.split(" (")[0]: len(trace.x) for trace in figure.data} == groups
     assert "n = 4" in title(figure) and "by chance" in title(figure)
     assert {mark.face_ids for mark in marks(figure)} == {(1,), (2,), (3,), (4,)}
+
+
+def crowded_map(n: int = 20_000) -> pd.DataFrame:
+    """Faces about the middle, numbered from 1; three of them are wrong."""
+    x, y = np.random.default_rng(0).normal(0, 20, (2, n))
+    table = pd.DataFrame({"face_id": np.arange(n) + 1, "x": x, "y": y, "label": "masked"})
+    return table.assign(error=["wrong"] * 3 + ["right"] * (n - 3), source="camera")
+
+
+def test_a_crowded_map_draws_what_fits_and_every_rare_face() -> None:
+    numbers = crowded_map()
+    right, wrong = face_map.map_chart(numbers, "error", "student", LOOK).data
+    assert face_map.MOST_DOTS / 2 < len(right.x) <= face_map.MOST_DOTS - 3
+    assert len(wrong.x) == 3 and "19,997" in right.name
+    corners = np.ptp(numbers[["x", "y"]], axis=0)
+    assert np.ptp(right.x) == pytest.approx(corners["x"], rel=0.01)
+
+
+def selection(face_ids: list[int], **areas: list[dict]) -> dict:
+    return {"points": [{"customdata": mark} for mark in face_data(face_ids)], **areas}
+
+
+@pytest.mark.parametrize(
+    "area",
+    [
+        {"lasso": [{"x": [0, 40, 40, 0], "y": [0, 0, 40, 40]}], "box": []},
+        {"box": [{"x": [0, 40], "y": [0, 40]}], "lasso": []},
+    ],
+)
+def test_a_lasso_means_all_faces_within_that_have_a_chosen_colour(area: dict) -> None:
+    numbers = crowded_map()
+    inside = numbers[numbers[["x", "y"]].gt(0).all(axis=1) & numbers[["x", "y"]].lt(40).all(axis=1)]
+    one_right = int(inside["face_id"].iloc[-1])
+    found = face_map.chosen_faces(numbers, "error", selection([one_right], **area))
+    assert found is not None and len(found.face_ids) > 4000
+    assert set(found.face_ids) == set(inside.loc[inside["error"] == "right", "face_id"])
+
+
+def test_dots_without_a_lasso_are_themselves_and_nothing_is_nothing() -> None:
+    numbers = crowded_map(10)
+    few = face_map.chosen_faces(numbers, "label", selection([3, 5]))
+    assert few == FaceFilter(face_ids=(3, 5))
+    assert face_map.chosen_faces(numbers, "label", selection([])) is None
 
 
 def test_pairs_are_sorted_by_what_is_wrong_and_one_picture_is_no_duplicate_of_itself() -> None:

@@ -6,10 +6,9 @@ of the address. So what is seen can be sent to somebody as a link.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -23,12 +22,15 @@ from db.queue_items import QueueItem
 from db.review_queue import Order
 from ui import chart_files, links, stored_faces
 from ui.figures.look import LOOKS, Look
+from ui.figures.marks import filter_of_selection
 from ui.pictures import GONE, show_picture
 from ui.studio import Studio, current_studio
 
 #: Parameters of a page's address that are not conditions on faces.
 CHART = "chart"
 _CONDITIONS = tuple(field.name for field in fields(FaceFilter))
+#: Single faces that an address can name: servers and mail programs refuse much longer ones.
+MOST_CHOSEN = 2000
 #: Faces shown below a chart; the rest are one click away.
 SHOWN = 12
 _CROP_WIDTH_PX = 104
@@ -40,6 +42,7 @@ class Chart:
 
     ``key`` names it in the address; marks carry ``FaceFilter.to_json()`` as ``customdata``.
     ``picks`` says how marks are chosen: by clicks alone, or by lasso and box too.
+    ``faces_of`` reads Streamlit's selection; None: it means the faces of the chosen marks.
     """
 
     key: str
@@ -47,6 +50,7 @@ class Chart:
     numbers: Callable[[], pd.DataFrame]
     order: Order = "newest"
     picks: Literal["click", "lasso"] = "click"
+    faces_of: Callable[[Mapping[str, Any]], FaceFilter | None] | None = None
 
 
 def current_look() -> Look:
@@ -98,33 +102,24 @@ def _without_title(figure: go.Figure) -> Iterator[None]:
 
 def _clicked(chart: Chart) -> None:
     """Write the chosen marks into the address; nothing chosen takes them out."""
-    marks = st.session_state[f"chart-{chart.key}"]["selection"]["points"]
+    selection = st.session_state[f"chart-{chart.key}"]["selection"]
     forget_mark()
-    faces = filter_of_marks(point.get("customdata") for point in marks)
-    if faces is not None:
-        st.query_params.update({CHART: chart.key, **links.query_of(faces)})
+    faces = (chart.faces_of or filter_of_selection)(selection)
+    if faces is None:
+        return
+    if len(faces.face_ids) > MOST_CHOSEN:
+        st.toast(
+            f"{len(faces.face_ids):,} faces are within: here are the first {MOST_CHOSEN:,}.",
+            icon=":material/content_cut:",
+        )
+        faces = replace(faces, face_ids=faces.face_ids[:MOST_CHOSEN])
+    st.query_params.update({CHART: chart.key, **links.query_of(faces)})
 
 
 def forget_mark() -> None:
     """Take the chosen mark out of the address; the page's own parameters stay."""
     for name in (CHART, *_CONDITIONS):
         st.query_params.pop(name, None)
-
-
-def filter_of_marks(marks: Iterable[Any]) -> FaceFilter | None:
-    """The faces of the marks: of one its filter, of several that name single faces all of them."""
-    given = [json.loads(_text(mark)) for mark in marks if mark is not None]
-    if not given:
-        return None
-    ids = [face_id for one in given for face_id in one.get("face_ids", ())]
-    if ids:
-        return FaceFilter(face_ids=tuple(dict.fromkeys(ids)))
-    return FaceFilter.from_json(json.dumps(given[0]))
-
-
-def _text(mark: Any) -> str:
-    """Streamlit hands customdata on as it is, or as a list of one."""
-    return mark[0] if isinstance(mark, Sequence) and not isinstance(mark, str) else mark
 
 
 def mark_in_address(key: str, parameters: Mapping[str, str]) -> FaceFilter | None:

@@ -1,18 +1,24 @@
-"""A map of faces: what the student finds alike lies side by side."""
+"""A map of faces: what the student finds alike lies side by side.
+
+Browsers without a graphics card take seconds for twenty thousand dots, most of them on top of each
+other. So of the faces of one colour on one spot a single one is drawn; a lasso means them all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from skimage.measure import points_in_poly
 
 from core.faces import MASK_CLASSES
 from db.face_samples import FaceState
+from db.filters import FaceFilter
 from ui.figures.look import Look
-from ui.figures.marks import face_data
+from ui.figures.marks import face_data, filter_of_selection
 
 Coloring = Literal["label", "error", "source"]
 RIGHT, WRONG, NO_LABEL = "right", "wrong", "no label"
@@ -20,8 +26,12 @@ RIGHT, WRONG, NO_LABEL = "right", "wrong", "no label"
 SOURCES_SHOWN = 5
 OTHERS = "other sources"
 _SYMBOLS = ("x", "circle", "square", "diamond", "cross", "triangle-up", "star")
-#: So many points leave room for larger marks.
+#: So many dots leave room for larger ones.
 _FEW = 1000
+#: Drawn dots; each is an element of the page.
+MOST_DOTS = 2000
+#: Spots along each side of the map that are tried, the finest first.
+_SPOTS = tuple(np.geomspace(280, 20, 16))
 
 
 def map_numbers(
@@ -43,30 +53,84 @@ def _said(state: FaceState) -> tuple[str, str, str]:
     return state.label.value, error, state.source
 
 
+def colors_of(numbers: pd.DataFrame, coloring: Coloring) -> pd.Series:
+    """What decides each face's colour: its label, its error, or its source, small ones as one."""
+    values = numbers[coloring]
+    if coloring != "source":
+        return values
+    return values.where(values.isin(values.value_counts().index[:SOURCES_SHOWN]), OTHERS)
+
+
+def dots(numbers: pd.DataFrame, colors: pd.Series) -> pd.DataFrame:
+    """At most ``MOST_DOTS`` rows that look like all of them; rare colours keep most of theirs."""
+    if len(numbers) <= MOST_DOTS:
+        return numbers
+    xy = numbers[["x", "y"]].to_numpy()
+    share = (xy - xy.min(axis=0)) / np.maximum(np.ptp(xy, axis=0), 1e-9)
+    color = pd.factorize(colors)[0]
+    for spots in _SPOTS:
+        column, row = (share * spots).astype(int).T
+        _, kept = np.unique((color * 1000 + column) * 1000 + row, return_index=True)
+        if len(kept) <= MOST_DOTS:
+            break
+    return numbers.iloc[np.sort(kept)[:MOST_DOTS]]
+
+
+def chosen_faces(
+    numbers: pd.DataFrame, coloring: Coloring, selection: Mapping[str, Any]
+) -> FaceFilter | None:
+    """The faces of Streamlit's selection: its dots, or with a lasso or box all faces within that
+    have the colour of a chosen dot (the legend may hide other colours)."""
+    chosen = filter_of_selection(selection)
+    areas = [_corners(area) for kind in ("lasso", "box") for area in selection.get(kind, ())]
+    if chosen is None or not areas:
+        return chosen
+    colors = colors_of(numbers, coloring)
+    visible = numbers[colors.isin(colors[numbers["face_id"].isin(chosen.face_ids)])]
+    places = visible[["x", "y"]].to_numpy()
+    within = np.logical_or.reduce([points_in_poly(places, area) for area in areas])
+    ids = visible.loc[within, "face_id"].tolist()
+    return FaceFilter(face_ids=tuple(ids)) if ids else chosen
+
+
+def _corners(area: Mapping[str, Any]) -> np.ndarray:
+    """(n, 2) of a lasso, or of a box, which is given by two opposite corners."""
+    x, y = area["x"], area["y"]
+    if len(x) == 2:
+        x, y = (x[0], x[1], x[1], x[0]), (y[0], y[0], y[1], y[1])
+    return np.column_stack([x, y]).astype(float)
+
+
 def map_chart(numbers: pd.DataFrame, coloring: Coloring, model: str, look: Look) -> go.Figure:
     """The map, coloured by people's labels, by the student's errors, or by source."""
     titles = {"label": "what people say", "error": "the student's errors", "source": "their source"}
+    colors = colors_of(numbers, coloring)
+    drawn, counts = dots(numbers, colors), colors.value_counts()
+    thinned = "" if len(drawn) == len(numbers) else "one dot where many of a colour lie · "
     figure = look.blank(
         f"Faces that {model} finds alike lie side by side, by {titles[coloring]}",
         f"t-SNE of its 512 features; distances across the map mean little, neighbours much · "
-        f"n = {len(numbers):,} faces drawn by chance · draw a lasso around faces to see them",
+        f"n = {len(numbers):,} faces drawn by chance · {thinned}draw a lasso around faces to see "
+        "them",
         height_px=620,
     )
-    for name, rows, color, symbol in _groups(numbers, coloring, look):
-        opacity = 0.35 if name in (NO_LABEL, OTHERS) else 0.8  # there may be very many
-        figure.add_scattergl(
-            x=rows["x"],
-            y=rows["y"],
+    for (value, color), symbol in zip(_palette(colors, coloring, look), _SYMBOLS, strict=False):
+        rows = drawn[colors[drawn.index] == value]
+        if rows.empty:
+            continue
+        figure.add_scatter(
+            x=rows["x"].to_numpy(np.float32),
+            y=rows["y"].to_numpy(np.float32),
             mode="markers",
-            name=f"{name} ({len(rows):,})",
+            name=f"{value} ({counts[value]:,})",
             marker={
-                "size": 8 if len(numbers) < _FEW else 5,
+                "size": 8 if len(drawn) < _FEW else 5,
                 "color": color,
                 "symbol": symbol,
-                "opacity": opacity,
+                "opacity": 0.35 if value in (NO_LABEL, OTHERS) else 0.8,  # there may be very many
             },
             customdata=face_data(rows["face_id"]),
-            hovertemplate=f"{name}<extra></extra>",
+            hovertemplate=f"{value}<extra></extra>",
         )
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": {"text": ""}}
     figure.update_layout(
@@ -78,20 +142,12 @@ def map_chart(numbers: pd.DataFrame, coloring: Coloring, model: str, look: Look)
     return figure
 
 
-def _groups(numbers: pd.DataFrame, coloring: Coloring, look: Look):
-    """(name, rows, colour, symbol), what matters least first, so that the rest lies on top."""
+def _palette(colors: pd.Series, coloring: Coloring, look: Look) -> list[tuple[str, str]]:
+    """(value, colour), what matters least first, so that the rest lies on top."""
     if coloring == "label":
-        colors = {NO_LABEL: look.quiet} | {k.value: look.labels[k] for k in MASK_CLASSES}
-    elif coloring == "error":
-        colors = {NO_LABEL: look.quiet, RIGHT: look.blue, WRONG: look.vermilion}
-    else:
-        largest = list(numbers["source"].value_counts().index[:SOURCES_SHOWN])
-        numbers = numbers.assign(
-            source=numbers["source"].where(numbers["source"].isin(largest), OTHERS)
-        )
-        palette = (*look.series[:4], look.text)
-        colors = {OTHERS: look.quiet} | dict(zip(largest, palette, strict=False))
-    for (name, color), symbol in zip(colors.items(), _SYMBOLS, strict=False):
-        rows = numbers[numbers[coloring] == name]
-        if len(rows):
-            yield name, rows, color, symbol
+        return [(NO_LABEL, look.quiet), *((k.value, look.labels[k]) for k in MASK_CLASSES)]
+    if coloring == "error":
+        return [(NO_LABEL, look.quiet), (RIGHT, look.blue), (WRONG, look.vermilion)]
+    largest = [name for name in colors.value_counts().index if name != OTHERS]
+    palette = (*look.series[:4], look.text)
+    return [(OTHERS, look.quiet), *zip(largest, palette, strict=False)]

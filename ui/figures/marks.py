@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,24 @@ def mark_data(faces: Sequence[FaceFilter]) -> list[str]:
 def face_data(face_ids: Iterable[int]) -> list[str]:
     """As ``mark_data`` for marks that are one face each; quick for tens of thousands."""
     return [f'{{"face_ids": [{face_id:d}]}}' for face_id in face_ids]
+
+
+def filter_of_selection(selection: Mapping[str, Any]) -> FaceFilter | None:
+    """The faces of Streamlit's selection: of one mark its filter, of several that are single faces
+    all of them; None where nothing is chosen."""
+    marks = (point.get("customdata") for point in selection["points"])
+    given = [json.loads(_text(mark)) for mark in marks if mark is not None]
+    if not given:
+        return None
+    ids = [face_id for one in given for face_id in one.get("face_ids", ())]
+    if ids:
+        return FaceFilter(face_ids=tuple(dict.fromkeys(ids)))
+    return FaceFilter.from_json(json.dumps(given[0]))
+
+
+def _text(mark: Any) -> str:
+    """Streamlit hands customdata on as it is, or as a list of one."""
+    return mark[0] if isinstance(mark, Sequence) and not isinstance(mark, str) else mark
 
 
 def cell_marks(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -12,7 +14,7 @@ from trainer.survey_file import Survey
 from ui import face_jobs
 from ui.dashboard import Chart, current_look, show_chart
 from ui.dashboard_source import counted
-from ui.figures.face_map import Coloring, map_chart, map_numbers
+from ui.figures.face_map import Coloring, chosen_faces, map_chart, map_numbers
 from ui.job_panel import device_choice, follow, start_button
 from ui.studio import Studio, current_studio
 from ui.when import local_time
@@ -47,7 +49,9 @@ def show() -> None:
         _draw(studio)
 
 
+@st.fragment
 def _map(studio: Studio, survey: Survey) -> None:
+    """Only this part of the page follows the choice of colours."""
     coloring = st.segmented_control(
         "Colour by",
         list(_COLORINGS),
@@ -68,6 +72,7 @@ def _map(studio: Studio, survey: Survey) -> None:
             numbers=lambda: numbers,
             order="newest",
             picks="lasso",
+            faces_of=partial(chosen_faces, numbers, coloring),
         )
     )
 

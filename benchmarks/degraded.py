@@ -1,0 +1,120 @@
+"""How far masks are still told on worse pictures of ``val``: few pixels, other crops, bad light.
+
+    python -m benchmarks.degraded --data ../shared/data/pose ../shared/data/mask [--models FILE…]
+
+On ``val`` as it is every model is right on more than 99 of 100 faces, so nothing can be chosen
+there. Users bring faces from the back of a crowd. Faces with a pose count as unmasked.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from core.checkpoint import load_checkpoint
+from core.face_network import FaceNetwork, build_face_network
+from core.faces import MASK_CLASSES, MaskLabel
+from core.metrics import MaskMetrics, mask_metrics
+from trainer.augment import View, cut_view
+from trainer.face_pool import FacePool, load_pool
+from trainer.soft_labels import ask, inner_fraction
+from trainer.train import read_faces
+from trainer.validation import drawn_over
+
+_WEIGHTS = Path("core/weights")
+SHIPPED = ("student", "teacher-mask-lite0", "teacher-mask-lite1")
+_BATCH = 128
+_UNMASKED = MASK_CLASSES.index(MaskLabel.UNMASKED)
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def few_pixels(crop: np.ndarray, side_px: int) -> np.ndarray:
+    small = cv2.resize(crop, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, crop.shape[:2], interpolation=cv2.INTER_LINEAR)
+
+
+def gamma(crop: np.ndarray, exponent: float) -> np.ndarray:
+    return (255 * (crop / 255.0) ** exponent).astype(np.uint8)
+
+
+def gray(crop: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+
+def compressed(crop: np.ndarray, quality: int) -> np.ndarray:
+    _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+
+
+#: What is done to each crop, and its side ÷ the usual side.
+CONDITIONS: dict[str, tuple[Change, float]] = {
+    "as it is": (lambda crop: crop, 1.0),
+    "tight, × 0.75": (lambda crop: crop, 0.75),
+    "loose, × 1.35": (lambda crop: crop, 1.35),
+    "24 px": (partial(few_pixels, side_px=24), 1.0),
+    "16 px": (partial(few_pixels, side_px=16), 1.0),
+    "12 px": (partial(few_pixels, side_px=12), 1.0),
+    "dark": (partial(gamma, exponent=2.2), 1.0),
+    "bright": (partial(gamma, exponent=0.45), 1.0),
+    "grey": (gray, 1.0),
+    "JPEG, quality 12": (partial(compressed, quality=12), 1.0),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--models", type=Path, nargs="+")
+    args = parser.parse_args()
+    paths = args.models or [_WEIGHTS / f"{name}.safetensors" for name in SHIPPED]
+    networks = {path.stem: build_face_network(load_checkpoint(path), str(path)) for path in paths}
+    pool = load_pool(
+        face for folder in args.data for face in read_faces(folder, args.split).samples
+    )
+    print("| condition | model | specificity | recall | MCC | macro-F1 |")
+    print("|---|---|---|---|---|---|")
+    found_here = measure(pool, networks, CONDITIONS)
+    found_drawn = measure(drawn_over(pool), networks, drawn) if pool.has_pose.any() else ()
+    for condition, model, found in chain(found_here, found_drawn):
+        figures = (found.specificity, found.recall, found.mcc, found.macro_f1)
+        cells = " | ".join("" if value is None else f"{value:.4f}" for value in figures)
+        print(f"| {condition} | {model} | {cells} |", flush=True)
+
+
+def measure(
+    pool: FacePool,
+    networks: Mapping[str, FaceNetwork],
+    conditions: Mapping[str, tuple[Change, float]],
+) -> Iterator[tuple[str, str, MaskMetrics]]:
+    """(condition, model, figures) for each."""
+    truth = np.where(pool.has_mask, pool.mask_index, _UNMASKED)
+    nobody = np.zeros(len(pool), bool)
+    for condition, (change, scale) in conditions.items():
+        for model, network in networks.items():
+            probabilities = _answers(network, pool, change, scale)
+            yield condition, model, mask_metrics(truth, probabilities, nobody)
+
+
+def _answers(network: FaceNetwork, pool: FacePool, change: Change, scale: float) -> np.ndarray:
+    """Mask probabilities (N, C)."""
+    card, view = network.card, View(scale, 0.0, 0.0, 0.0, False, False)
+    crops = [
+        change(cut_view(image, inner_fraction(pool, row, card.crop_factor), view, card.input_px))
+        for row, image in enumerate(pool.images)
+    ]
+    parts = (np.stack(crops[start : start + _BATCH]) for start in range(0, len(crops), _BATCH))
+    logits = [ask(network, torch.from_numpy(part)).mask_logits for part in parts]
+    return torch.cat(logits).float().softmax(-1).numpy()
+
+
+if __name__ == "__main__":
+    main()
