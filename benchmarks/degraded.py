@@ -77,9 +77,9 @@ def main() -> None:
     args = parser.parse_args()
     paths = args.models or [_WEIGHTS / f"{name}.safetensors" for name in SHIPPED]
     networks = {path.stem: build_face_network(load_checkpoint(path), str(path)) for path in paths}
-    pool = load_pool(
-        face for folder in args.data for face in read_faces(folder, args.split).samples
-    )
+    readings = [read_faces(folder, args.split) for folder in args.data]
+    pool = load_pool(sample for reading in readings for sample in reading.samples)
+    drawn = {"masks and other things drawn": CONDITIONS["as it is"]}
     print("| condition | model | specificity | recall | MCC | macro-F1 |")
     print("|---|---|---|---|---|---|")
     found_here = measure(pool, networks, CONDITIONS)

@@ -121,9 +121,7 @@ def _tone(image_rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.LUT(image_rgb, table[None])  # (1, 256, 3): one curve a channel
 
 
-def _low_resolution(
-    image_rgb: np.ndarray, lowest: float, rng: np.random.Generator
-) -> np.ndarray:
+def _low_resolution(image_rgb: np.ndarray, lowest: float, rng: np.random.Generator) -> np.ndarray:
     """As if taken with ``lowest`` to a half of the pixels, each octave as often as the next."""
     side = image_rgb.shape[0]
     small = max(8, round(side * np.exp(rng.uniform(np.log(lowest), np.log(0.5)))))
