@@ -13,6 +13,7 @@ from db.home import Home
 from db.images import get_image
 from db.migrations import open_home
 from tests.comparison_files import FACES, OLD, make_compared_home
+from ui.dashboard import HAS_DRAWN
 from ui.face_measuring import measure_some
 from ui.sample_evaluation import SAMPLE, sample_home
 from ui.studio import open_studio, use_studio
@@ -54,14 +55,28 @@ def filled(home: Home) -> Iterator[Home]:
 
 
 def show(view: str, **address: str) -> AppTest:
-    """A page at an address, without the shell."""
+    """A page at an address, without the shell, as after the first drawn chart."""
     page = AppTest.from_string(f"from ui.views import {view}\n{view}.show()\n", default_timeout=300)
     page.session_state["pages"] = {}
+    page.session_state[HAS_DRAWN] = True
     for name, value in address.items():
         page.query_params[name] = value
     page.run()
     assert not page.exception
     return page
+
+
+@pytest.mark.parametrize("view", ["mask_errors", "pose_errors"])
+def test_the_rest_of_a_page_waits_for_the_first_chart(view: str, filled: Home) -> None:
+    page = AppTest.from_string(f"from ui.views import {view}\n{view}.show()\n", default_timeout=300)
+    page.session_state["pages"] = {}
+    page.run()
+    begun = words(page)
+    page.session_state[HAS_DRAWN] = True
+    page.run()
+    assert not page.exception
+    shown = [(title in begun, title in words(page)) for title in TITLES[view]]
+    assert (False, True) in shown and all(complete for _, complete in shown)
 
 
 def words(page: AppTest) -> str:

@@ -19,6 +19,7 @@ from tests.comparison_files import (
     make_compared_home,
 )
 from tests.studio_files import write_network
+from ui.dashboard import HAS_DRAWN
 from ui.figures.published import TABLES
 from ui.studio import Studio, open_studio, use_studio
 
@@ -49,10 +50,11 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def show(view: str, **address: str) -> AppTest:
-    """One page alone, at an address."""
+    """One page alone, at an address, as after the first drawn chart."""
     code = f"from ui.views import {view}\n{view}.show()\n"
     page = AppTest.from_string(code, default_timeout=PATIENCE_S)
     page.session_state["pages"] = {}
+    page.session_state[HAS_DRAWN] = True
     for name, value in address.items():
         page.query_params[name] = value
     page.run()

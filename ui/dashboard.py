@@ -23,6 +23,7 @@ from db.review_queue import Order
 from ui import chart_files, links, stored_faces
 from ui.figures.look import LOOKS, Look
 from ui.figures.marks import filter_of_selection
+from ui.page_components import page_component
 from ui.pictures import GONE, show_picture
 from ui.studio import Studio, current_studio
 
@@ -34,6 +35,8 @@ MOST_CHOSEN = 2000
 #: Faces shown below a chart; the rest are one click away.
 SHOWN = 12
 _CROP_WIDTH_PX = 104
+#: In the state of a visit whose browser has drawn a chart.
+HAS_DRAWN = "has-drawn-a-chart"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,23 @@ def show_chart(chart: Chart, *, sample: bool = False) -> None:
         _export(chart)
         if not sample:
             _faces_of_mark(chart)
+
+
+@st.fragment
+def after_first_chart(draw: Callable[[], None]) -> None:
+    """Draw what stands below the first charts of a page; once on a page.
+
+    A browser that is sent nine charts at once shows none before it has drawn them all. So on the
+    first page of a visit, when it has most to load, the rest waits until it has drawn one.
+    """
+    if HAS_DRAWN in st.session_state:
+        draw()
+    else:
+        page_component("first_chart")(key="first-chart", on_drawn_change=_drawn)
+
+
+def _drawn() -> None:
+    st.session_state[HAS_DRAWN] = True
 
 
 def not_clickable(subtitle: str) -> str:

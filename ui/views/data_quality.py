@@ -12,7 +12,14 @@ from db import data_statistics
 from db.face_samples import states_of
 from db.filters import FaceFilter
 from ui import face_jobs, opinions, stored_faces
-from ui.dashboard import Chart, current_look, face_links, show_chart, show_faces
+from ui.dashboard import (
+    Chart,
+    after_first_chart,
+    current_look,
+    face_links,
+    show_chart,
+    show_faces,
+)
 from ui.dashboard_source import Source, choose_source, counted
 from ui.duplicates import Pair, pair_kinds
 from ui.figures import balance
@@ -28,6 +35,15 @@ def show() -> None:
     st.title("Data quality", anchor=False)
     source = choose_source(studio, _has_labels, "labelled faces")
     _balance(source)
+    after_first_chart(partial(_rest, studio, source))
+
+
+def _has_labels(db: Database) -> bool:
+    found = db.execute("SELECT 1 FROM face_states WHERE is_labelled = 1 LIMIT 1").fetchone()
+    return found is not None
+
+
+def _rest(studio: Studio, source: Source) -> None:
     _doubts(source)
     if source.is_sample:
         return
@@ -35,11 +51,6 @@ def show() -> None:
     _duplicates(studio)
     st.subheader("Agreement between people", anchor=False)
     _agreement(studio)
-
-
-def _has_labels(db: Database) -> bool:
-    found = db.execute("SELECT 1 FROM face_states WHERE is_labelled = 1 LIMIT 1").fetchone()
-    return found is not None
 
 
 def _balance(source: Source) -> None:

@@ -12,7 +12,14 @@ from core.faces import MaskLabel
 from db import mask_statistics, statistics
 from db.filters import FaceFilter
 from ui import error_report, stored_faces
-from ui.dashboard import Chart, current_look, face_links, show_chart, show_faces
+from ui.dashboard import (
+    Chart,
+    after_first_chart,
+    current_look,
+    face_links,
+    show_chart,
+    show_faces,
+)
 from ui.dashboard_source import Source, choose_faces, choose_source, counted
 from ui.error_report import ThresholdCurves
 from ui.figures.calibration import calibration_chart, calibration_numbers
@@ -55,6 +62,18 @@ def show() -> None:
     )
     faces = choose_faces(source)
     _confusion_and_calibration(source, faces)
+    after_first_chart(partial(_rest, source, faces))
+
+
+def has_numbers(db: Database) -> bool:
+    found = db.execute(
+        "SELECT 1 FROM face_states WHERE is_labelled = 1 AND mask_label IS NOT NULL"
+        " AND predicted_label IS NOT NULL LIMIT 1"
+    )
+    return found.fetchone() is not None
+
+
+def _rest(source: Source, faces: FaceFilter) -> None:
     st.subheader("On which faces", anchor=False)
     _slices(source, faces)
     st.subheader("Where to draw the line", anchor=False)
@@ -68,14 +87,6 @@ def show() -> None:
     if not source.is_sample:
         st.subheader("The surest errors", anchor=False)
         _pictures(faces)
-
-
-def has_numbers(db: Database) -> bool:
-    found = db.execute(
-        "SELECT 1 FROM face_states WHERE is_labelled = 1 AND mask_label IS NOT NULL"
-        " AND predicted_label IS NOT NULL LIMIT 1"
-    )
-    return found.fetchone() is not None
 
 
 def _confusion_and_calibration(source: Source, faces: FaceFilter) -> None:

@@ -16,7 +16,7 @@ from db.filters import FaceFilter
 from db.models import model_in_use
 from db.queue_values import QueueValue, queue_values
 from ui import error_report
-from ui.dashboard import Chart, current_look, face_links, show_chart
+from ui.dashboard import Chart, after_first_chart, current_look, face_links, show_chart
 from ui.dashboard_source import Source, choose_faces, choose_source, counted
 from ui.error_report import Figure
 from ui.figures import progress
@@ -33,7 +33,7 @@ def show() -> None:
     next_steps, trend = st.container(), st.container()
     _labels(source)
     with trend:
-        _trend(source)
+        after_first_chart(partial(_trend, source))
     if not source.is_sample:
         with next_steps:
             _next(source)

@@ -15,7 +15,7 @@ from db import pose_statistics
 from db.filters import FaceFilter
 from db.pose_statistics import AXES, PoseCell
 from ui import error_report
-from ui.dashboard import Chart, current_look, face_links, show_chart
+from ui.dashboard import Chart, after_first_chart, current_look, face_links, show_chart
 from ui.dashboard_source import Source, choose_faces, choose_source, counted
 from ui.figures import pose, pose_maps
 from ui.pictures import GONE, show_picture
@@ -33,17 +33,21 @@ def show() -> None:
     )
     faces = choose_faces(source)
     _bands(source, faces)  # counted soonest, so that something is there to look at
+    after_first_chart(partial(_rest, source, faces))
+
+
+def has_numbers(db: Database) -> bool:
+    found = db.execute("SELECT 1 FROM face_states WHERE pose_error_deg IS NOT NULL LIMIT 1")
+    return found.fetchone() is not None
+
+
+def _rest(source: Source, faces: FaceFilter) -> None:
     cells = counted(pose_statistics.pose_cells, source.home, filter=faces)
     _headline(cells)
     _by_angle(source, faces, cells)
     _maps(source, faces, cells)
     if not source.is_sample:
         _worst(faces)
-
-
-def has_numbers(db: Database) -> bool:
-    found = db.execute("SELECT 1 FROM face_states WHERE pose_error_deg IS NOT NULL LIMIT 1")
-    return found.fetchone() is not None
 
 
 def _headline(cells: list[PoseCell]) -> None:

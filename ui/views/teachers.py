@@ -12,13 +12,13 @@ from sqlite_utils import Database
 from db import paired_answers, statistics
 from db.models import Model, list_models, model_in_use
 from ui import face_jobs
-from ui.dashboard import Chart, current_look, show_chart
+from ui.dashboard import Chart, after_first_chart, current_look, show_chart
 from ui.dashboard_source import counted
 from ui.figures import model_differences, teacher
 from ui.job_panel import device_choice, follow, start_button
 from ui.studio import Studio, current_studio
 
-_SAMPLE = 3000
+_SAMPLE = 2000
 _BINS = 20
 
 
@@ -41,7 +41,7 @@ def show() -> None:
         _mask(studio, student, chosen, [m.name for m in teachers if m.kind == kind])
     else:
         _pose(studio, student, chosen)
-    _scatter(studio, student, chosen, kind)
+    after_first_chart(partial(_scatter, studio, student, chosen, kind))
     with st.expander("Let the teachers answer more faces"):
         _answer(studio, [student, *(model.name for model in teachers)])
 
