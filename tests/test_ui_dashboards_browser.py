@@ -158,7 +158,8 @@ def test_a_part_of_a_bar_leads_to_its_faces(page: Page) -> None:
 
 def test_the_numbers_and_the_figure_can_be_taken_away(page: Page) -> None:
     page.goto("/overview")
-    page.get_by_role("button", name="Export").first.click(timeout=PATIENCE_MS)
+    box = page.locator("[data-testid=stVerticalBlock]").filter(has_text="Students over time").last
+    box.get_by_role("button", name="Export").click(timeout=PATIENCE_MS)
     with page.expect_download(timeout=PATIENCE_MS) as download:
         page.get_by_role("button", name="Numbers (CSV)").click()
     text = download.value.path().read_text()

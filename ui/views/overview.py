@@ -30,10 +30,9 @@ def show() -> None:
     faces = choose_faces(source)
     places = _places(source)
     # Filled in the order in which they are counted: a million faces are counted for a while.
-    next_steps, trend = st.container(), st.container()
+    next_steps = st.container()
     _labels(source)
-    with trend:
-        after_first_chart(partial(_trend, source))
+    after_first_chart(partial(_trend, source))
     if not source.is_sample:
         with next_steps:
             _next(source)
