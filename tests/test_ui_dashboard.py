@@ -32,6 +32,14 @@ def test_an_address_leads_to_the_faces_of_its_chart_alone() -> None:
         dashboard.mark_in_address("a", {"chart": "a", "confidence": "much"})
 
 
+def test_an_address_of_very_many_faces_stays_short_enough_for_servers() -> None:
+    many = FaceFilter(face_ids=tuple(range(10**6, 10**6 + 20_000)))
+    named = dashboard.fit_for_address(many)
+    assert named.face_ids == many.face_ids[: dashboard.MOST_CHOSEN]
+    assert len(links.grid_link(named)) < 20_000  # servers take 64 KiB for all headers
+    assert dashboard.fit_for_address(MARK) == MARK
+
+
 def test_a_filter_is_described_in_words() -> None:
     text = dashboard.describe(MARK)
     assert text == "status labelled · labels masked · predicted unmasked"

@@ -127,13 +127,18 @@ def _clicked(chart: Chart) -> None:
     faces = (chart.faces_of or filter_of_selection)(selection)
     if faces is None:
         return
-    if len(faces.face_ids) > MOST_CHOSEN:
+    named = fit_for_address(faces)
+    if named != faces:
         st.toast(
-            f"{len(faces.face_ids):,} faces are within: here are the first {MOST_CHOSEN:,}.",
+            f"{len(faces.face_ids):,} faces are within: here are {MOST_CHOSEN:,} of them.",
             icon=":material/content_cut:",
         )
-        faces = replace(faces, face_ids=faces.face_ids[:MOST_CHOSEN])
-    st.query_params.update({CHART: chart.key, **links.query_of(faces)})
+    st.query_params.update({CHART: chart.key, **links.query_of(named)})
+
+
+def fit_for_address(faces: FaceFilter) -> FaceFilter:
+    """The same faces, or the first ``MOST_CHOSEN`` of very many single ones."""
+    return replace(faces, face_ids=faces.face_ids[:MOST_CHOSEN])
 
 
 def forget_mark() -> None:

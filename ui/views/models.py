@@ -103,15 +103,20 @@ def _model(studio: Studio, registry: registries.Registry, model: Model) -> None:
         )
 
 
+#: Columns with two digits after the point, zeros too.
+_MEASURED = ("champion", "challenger", "change")
+
+
 def _before_and_after(report: dict) -> None:
     """What was known before and is now, on whole benchmarks; classes and ranges are folded."""
     table = _comparisons(report)
     whole = table["part"] == "all"
     st.caption("Less is better, everywhere. A change below 0 is an improvement.")
-    st.dataframe(table[whole].drop(columns="part"), hide_index=True)
+    format = {name: st.column_config.NumberColumn(format="%.2f") for name in _MEASURED}
+    st.dataframe(table[whole].drop(columns="part"), hide_index=True, column_config=format)
     if not whole.all():
         with st.expander("By mask class and by how far the head is turned"):
-            st.dataframe(table[~whole], hide_index=True)
+            st.dataframe(table[~whole], hide_index=True, column_config=format)
 
 
 def _comparisons(report: dict) -> pd.DataFrame:
