@@ -29,7 +29,7 @@ from ui.studio import Studio
 PRESETS: Mapping[str, str] = {
     "quick": "2 gentle epochs from the champion: after a round of corrections",
     "standard": "4 epochs from the champion: after many new pictures",
-    "full": "7 epochs from fresh weights: when the data have changed altogether",
+    "full": "8 epochs from fresh weights: when the data have changed altogether",
 }
 ACTIVE = ("queued", "running")
 _EVER = "0000"
