@@ -3,7 +3,8 @@
     python -m benchmarks.degraded --data ../shared/data/pose ../shared/data/mask [--models FILE…]
 
 On ``val`` as it is every model is right on more than 99 of 100 faces, so nothing can be chosen
-there. Users bring faces from the back of a crowd. Faces with a pose count as unmasked.
+there. Users bring faces from the back of a crowd. Faces with a pose count as unmasked. Pixels are
+those of the whole crop; looser crops than the sets have are filled by their edges.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def gray(crop: np.ndarray) -> np.ndarray:
 
 
 def compressed(crop: np.ndarray, quality: int) -> np.ndarray:
-    _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    _, data = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
 
 
 #: What is done to each crop, and its side ÷ the usual side.
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, nargs="+")
     args = parser.parse_args()
     paths = args.models or [_WEIGHTS / f"{name}.safetensors" for name in SHIPPED]
-    networks = {path.stem: build_face_network(load_checkpoint(path), str(path)) for path in paths}
+    networks = {str(path): build_face_network(load_checkpoint(path), str(path)) for path in paths}
     readings = [read_faces(folder, args.split) for folder in args.data]
     pool = load_pool(sample for reading in readings for sample in reading.samples)
     drawn = {"masks and other things drawn": CONDITIONS["as it is"]}
@@ -106,7 +107,7 @@ def measure(
 
 def _answers(network: FaceNetwork, pool: FacePool, change: Change, scale: float) -> np.ndarray:
     """Mask probabilities (N, C)."""
-    card, view = network.card, View(scale, 0.0, 0.0, 0.0, False, False)
+    card, view = network.card, View(scale, 0.0, 0.0, 0.0, False, True)
     crops = [
         change(cut_view(image, inner_fraction(pool, row, card.crop_factor), view, card.input_px))
         for row, image in enumerate(pool.images)

@@ -147,6 +147,16 @@ def test_a_lasso_leads_to_a_grid_of_its_faces(page: Page, path: str, title: str)
     )
 
 
+def test_what_stands_below_the_first_charts_follows_and_knows_its_part_of_the_address(
+    page: Page,
+) -> None:
+    page.goto("/mask-errors?threshold=0.7")
+    expect(page.get_by_text("What the threshold decides")).to_be_visible(timeout=PATIENCE_MS)
+    slider = page.get_by_role("slider", name="Call a face masked from this probability on")
+    expect(slider).to_have_value("0.7", timeout=PATIENCE_MS)
+    assert asked(page) == {"threshold": ["0.7"]}
+
+
 def test_a_part_of_a_bar_leads_to_its_faces(page: Page) -> None:
     page.goto("/data-quality")
     chart(page, "Faces by source and label")

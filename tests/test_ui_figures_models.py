@@ -204,6 +204,21 @@ def test_a_lasso_means_all_faces_within_that_have_a_chosen_colour(area: dict) ->
     assert set(found.face_ids) == set(inside.loc[inside["error"] == "right", "face_id"])
 
 
+def test_a_click_outside_an_old_lasso_means_its_dot_alone() -> None:
+    numbers = crowded_map(100)
+    outside = int(numbers.loc[numbers["x"].lt(0), "face_id"].iloc[0])
+    old = {"lasso": [{"x": [0, 40, 40, 0], "y": [0, 0, 40, 40]}]}
+    found = face_map.chosen_faces(numbers, "label", selection([outside], **old))
+    assert found == FaceFilter(face_ids=(outside,))
+
+
+@pytest.mark.parametrize("n", [1, 3000])
+def test_faces_that_lie_on_one_spot_are_drawn(n: int) -> None:
+    numbers = crowded_map(3000)[:n].assign(x=1.0, y=1.0)
+    drawn = face_map.map_chart(numbers, "label", "student", LOOK).data
+    assert [len(trace.x) for trace in drawn] == [1]
+
+
 def test_dots_without_a_lasso_are_themselves_and_nothing_is_nothing() -> None:
     numbers = crowded_map(10)
     few = face_map.chosen_faces(numbers, "label", selection([3, 5]))

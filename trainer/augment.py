@@ -131,6 +131,6 @@ def _low_resolution(image_rgb: np.ndarray, lowest: float, rng: np.random.Generat
 
 
 def _jpeg(image_rgb: np.ndarray, quality: int) -> np.ndarray:
-    _, data = cv2.imencode(".jpg", image_rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)  # channel order does not matter: both ways alike
-    return image_rgb if decoded is None else decoded
+    _, data = cv2.imencode(".jpg", image_rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return image_rgb if decoded is None else decoded[..., ::-1]

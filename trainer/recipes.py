@@ -153,7 +153,7 @@ STUDENTS: dict[str, Recipe] = {
         undrawn_mask_weight=1.0,
         loss=STUDENT_LOSS,
     ),
-    "further": Recipe(  # a student that has learned the default, on more views
+    "further": Recipe(  # for --init with a student that has learned the default
         name="further",
         network="mhpnet",
         epochs=4,

@@ -1,7 +1,8 @@
 """A map of faces: what the student finds alike lies side by side.
 
 Browsers without a graphics card take seconds for twenty thousand dots, most of them on top of each
-other. So of the faces of one colour on one spot a single one is drawn; a lasso means them all.
+other. So of the faces of one colour on one spot a single one is drawn; a lasso around dots means
+all faces within of their colours.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _FEW = 1000
 #: Drawn dots; each is an element of the page.
 MOST_DOTS = 2000
 #: Spots along each side of the map that are tried, the finest first.
-_SPOTS = tuple(np.geomspace(280, 20, 16))
+_SPOTS = tuple(np.geomspace(280, 12, 20))
 
 
 def map_numbers(
@@ -73,24 +74,26 @@ def dots(numbers: pd.DataFrame, colors: pd.Series) -> pd.DataFrame:
         _, kept = np.unique((color * 1000 + column) * 1000 + row, return_index=True)
         if len(kept) <= MOST_DOTS:
             break
-    return numbers.iloc[np.sort(kept)[:MOST_DOTS]]
+    return numbers.iloc[np.sort(kept)]
 
 
 def chosen_faces(
     numbers: pd.DataFrame, coloring: Coloring, selection: Mapping[str, Any]
 ) -> FaceFilter | None:
-    """The faces of Streamlit's selection: its dots, or with a lasso or box all faces within that
+    """The faces of Streamlit's selection: its dots, and with a lasso or box all faces within that
     have the colour of a chosen dot (the legend may hide other colours)."""
     chosen = filter_of_selection(selection)
     areas = [_corners(area) for kind in ("lasso", "box") for area in selection.get(kind, ())]
     if chosen is None or not areas:
         return chosen
-    colors = colors_of(numbers, coloring)
-    visible = numbers[colors.isin(colors[numbers["face_id"].isin(chosen.face_ids)])]
-    places = visible[["x", "y"]].to_numpy()
+    places = numbers[["x", "y"]].to_numpy()
     within = np.logical_or.reduce([points_in_poly(places, area) for area in areas])
-    ids = visible.loc[within, "face_id"].tolist()
-    return FaceFilter(face_ids=tuple(ids)) if ids else chosen
+    dots_chosen = numbers["face_id"].isin(chosen.face_ids)
+    if not (within & dots_chosen).any():  # a click outside: Plotly still reports the old lasso
+        return chosen
+    colors = colors_of(numbers, coloring)
+    meant = dots_chosen | (within & colors.isin(colors[dots_chosen]))
+    return FaceFilter(face_ids=tuple(numbers.loc[meant, "face_id"].tolist()))
 
 
 def _corners(area: Mapping[str, Any]) -> np.ndarray:

@@ -1,7 +1,8 @@
-// Tells the server once that a chart of the page is drawn, so that it sends the rest.
-// A page whose first part has no chart, because nothing is counted yet, goes on after a while.
-const PATIENCE_MS = 1500;
+// Tells the server that a chart of the page is drawn, so that it sends the rest; again while it
+// does not, as a message can get lost. Should no chart ever come, it asks for the rest all the same.
+const PATIENCE_MS = 10_000;
 const LOOK_EVERY_MS = 30; // timers, not frames: those stand still in a tab in the background
+const TELL_EVERY_MS = 3000;
 
 export function mount({ setTriggerValue }) {
   const began = performance.now();
@@ -9,8 +10,13 @@ export function mount({ setTriggerValue }) {
 
   function look() {
     const isDrawn = document.querySelector(".js-plotly-plot .main-svg") !== null;
-    if (isDrawn || performance.now() - began > PATIENCE_MS) setTriggerValue("drawn", true);
+    if (isDrawn || performance.now() - began > PATIENCE_MS) tell();
     else timer = setTimeout(look, LOOK_EVERY_MS);
+  }
+
+  function tell() {
+    setTriggerValue("drawn", true);
+    timer = setTimeout(tell, TELL_EVERY_MS);
   }
 
   return () => clearTimeout(timer);
