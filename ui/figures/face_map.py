@@ -30,7 +30,7 @@ _SYMBOLS = ("x", "circle", "square", "diamond", "cross", "triangle-up", "star")
 #: So many dots leave room for larger ones.
 _FEW = 1000
 #: Drawn dots; each is an element of the page.
-MOST_DOTS = 2000
+MOST_DOTS = 1500
 #: Spots along each side of the map that are tried, the finest first.
 _SPOTS = tuple(np.geomspace(280, 12, 20))
 
