@@ -23,9 +23,9 @@ from core.checkpoint import load_checkpoint
 from core.face_network import FaceNetwork, build_face_network
 from core.faces import MASK_CLASSES, MaskLabel
 from core.metrics import MaskMetrics, mask_metrics
-from trainer.augment import View, cut_view
+from trainer.augment import View, compressed, without_color
 from trainer.face_pool import FacePool, load_pool
-from trainer.soft_labels import ask, inner_fraction
+from trainer.soft_labels import ask, cut_pool
 from trainer.train import read_faces
 from trainer.validation import drawn_over
 
@@ -46,15 +46,6 @@ def gamma(crop: np.ndarray, exponent: float) -> np.ndarray:
     return (255 * (crop / 255.0) ** exponent).astype(np.uint8)
 
 
-def gray(crop: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-
-
-def compressed(crop: np.ndarray, quality: int) -> np.ndarray:
-    _, data = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
-
-
 #: What is done to each crop, and its side ÷ the usual side.
 CONDITIONS: dict[str, tuple[Change, float]] = {
     "as it is": (lambda crop: crop, 1.0),
@@ -65,7 +56,7 @@ CONDITIONS: dict[str, tuple[Change, float]] = {
     "12 px": (partial(few_pixels, side_px=12), 1.0),
     "dark": (partial(gamma, exponent=2.2), 1.0),
     "bright": (partial(gamma, exponent=0.45), 1.0),
-    "grey": (gray, 1.0),
+    "grey": (without_color, 1.0),
     "JPEG, quality 12": (partial(compressed, quality=12), 1.0),
 }
 
@@ -107,13 +98,11 @@ def measure(
 
 def _answers(network: FaceNetwork, pool: FacePool, change: Change, scale: float) -> np.ndarray:
     """Mask probabilities (N, C)."""
-    card, view = network.card, View(scale, 0.0, 0.0, 0.0, False, True)
-    crops = [
-        change(cut_view(image, inner_fraction(pool, row, card.crop_factor), view, card.input_px))
-        for row, image in enumerate(pool.images)
-    ]
-    parts = (np.stack(crops[start : start + _BATCH]) for start in range(0, len(crops), _BATCH))
-    logits = [ask(network, torch.from_numpy(part)).mask_logits for part in parts]
+    view, logits = View(scale, 0.0, 0.0, 0.0, False, True), []
+    for start in range(0, len(pool), _BATCH):
+        rows = np.arange(start, min(start + _BATCH, len(pool)))
+        crops = [change(crop) for crop in cut_pool(pool, rows, network, view).numpy()]
+        logits.append(ask(network, torch.from_numpy(np.stack(crops))).mask_logits)
     return torch.cat(logits).float().softmax(-1).numpy()
 
 

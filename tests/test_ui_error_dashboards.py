@@ -54,11 +54,12 @@ def filled(home: Home) -> Iterator[Home]:
     use_studio(None)
 
 
-def show(view: str, **address: str) -> AppTest:
-    """A page at an address, without the shell, as after the first drawn chart."""
+def show(view: str, *, has_drawn: bool = True, **address: str) -> AppTest:
+    """A page at an address, without the shell; as soon as the browser has drawn a chart, or not."""
     page = AppTest.from_string(f"from ui.views import {view}\n{view}.show()\n", default_timeout=300)
     page.session_state["pages"] = {}
-    page.session_state[HAS_DRAWN] = True
+    if has_drawn:
+        page.session_state[HAS_DRAWN] = True
     for name, value in address.items():
         page.query_params[name] = value
     page.run()
@@ -68,9 +69,7 @@ def show(view: str, **address: str) -> AppTest:
 
 @pytest.mark.parametrize("view", ["mask_errors", "pose_errors"])
 def test_the_rest_of_a_page_waits_for_the_first_chart(view: str, filled: Home) -> None:
-    page = AppTest.from_string(f"from ui.views import {view}\n{view}.show()\n", default_timeout=300)
-    page.session_state["pages"] = {}
-    page.run()
+    page = show(view, has_drawn=False)
     begun = words(page)
     page.session_state[HAS_DRAWN] = True
     page.run()

@@ -97,8 +97,7 @@ def random_quality(
     if rng.random() < config.tone_probability:
         image_rgb = _tone(image_rgb, rng)
     if rng.random() < config.gray_probability:
-        gray = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
-        image_rgb = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
+        image_rgb = without_color(image_rgb)
     if rng.random() < config.low_resolution_probability:
         image_rgb = _low_resolution(image_rgb, config.lowest_resolution, rng)
     elif rng.random() < config.blur_probability:
@@ -107,8 +106,12 @@ def random_quality(
         noise = rng.normal(0.0, rng.uniform(2.0, 12.0), image_rgb.shape)
         image_rgb = np.clip(image_rgb + noise, 0, 255).astype(np.uint8)
     if rng.random() < config.jpeg_probability:
-        image_rgb = _jpeg(image_rgb, int(rng.integers(25, 90)))
+        image_rgb = compressed(image_rgb, int(rng.integers(25, 90)))
     return image_rgb
+
+
+def without_color(image_rgb: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 def _tone(image_rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -130,7 +133,8 @@ def _low_resolution(image_rgb: np.ndarray, lowest: float, rng: np.random.Generat
     return cv2.resize(shrunk, (side, side), interpolation=way)
 
 
-def _jpeg(image_rgb: np.ndarray, quality: int) -> np.ndarray:
+def compressed(image_rgb: np.ndarray, quality: int) -> np.ndarray:
+    """What JPEG of this quality (1 to 100) leaves of the picture."""
     _, data = cv2.imencode(".jpg", image_rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     return image_rgb if decoded is None else decoded[..., ::-1]

@@ -144,25 +144,19 @@ MASK_TEACHERS: dict[str, Recipe] = {
     ),
 }
 
+_STUDENT = Recipe(
+    name="default",
+    network="mhpnet",
+    epochs=8,
+    incorrect_repeats=3,
+    undrawn_mask_weight=1.0,
+    loss=STUDENT_LOSS,
+)
+
 STUDENTS: dict[str, Recipe] = {
-    "default": Recipe(
-        name="default",
-        network="mhpnet",
-        epochs=8,
-        incorrect_repeats=3,
-        undrawn_mask_weight=1.0,
-        loss=STUDENT_LOSS,
-    ),
-    "further": Recipe(  # for --init with a student that has learned the default
-        name="further",
-        network="mhpnet",
-        epochs=4,
-        learning_rate=5e-4,
-        warmup_epochs=0.25,
-        incorrect_repeats=3,
-        undrawn_mask_weight=1.0,
-        loss=STUDENT_LOSS,
-    ),
+    "default": _STUDENT,
+    # for --init with a student that has learned the default
+    "further": replace(_STUDENT, name="further", epochs=4, learning_rate=5e-4, warmup_epochs=0.25),
     "quick": Recipe(  # a correction round: from the champion, gently, with the teachers' opinions
         name="quick",
         network="mhpnet",

@@ -112,11 +112,11 @@ def _before_and_after(report: dict) -> None:
     table = _comparisons(report)
     whole = table["part"] == "all"
     st.caption("Less is better, everywhere. A change below 0 is an improvement.")
-    format = {name: st.column_config.NumberColumn(format="%.2f") for name in _MEASURED}
-    st.dataframe(table[whole].drop(columns="part"), hide_index=True, column_config=format)
+    columns = {name: st.column_config.NumberColumn(format="%.2f") for name in _MEASURED}
+    st.dataframe(table[whole].drop(columns="part"), hide_index=True, column_config=columns)
     if not whole.all():
         with st.expander("By mask class and by how far the head is turned"):
-            st.dataframe(table[~whole], hide_index=True, column_config=format)
+            st.dataframe(table[~whole], hide_index=True, column_config=columns)
 
 
 def _comparisons(report: dict) -> pd.DataFrame:
