@@ -20,6 +20,7 @@ from tests.browser_files import ROOT, free_port, is_up
 from ui.api import add_api
 from ui.guard import LOCAL_HOSTS, Guard
 from ui.page_components import add_component_files
+from ui.pages_ahead import PagesAhead
 from ui.server import _streamlit_app
 from ui.studio import open_studio
 
@@ -47,7 +48,7 @@ def main() -> None:
     app = FastAPI(lifespan=pages.lifespan(), openapi_url="/api/openapi.json")
     add_api(app, studio)
     add_component_files(app)
-    app.mount("/", pages)
+    app.mount("/", PagesAhead(pages))
     guarded = Guard(app, LOCAL_HOSTS)
     uvicorn.run(guarded, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
 

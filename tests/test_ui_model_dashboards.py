@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import wraps
+from types import ModuleType
 
 import pytest
+import streamlit as st
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from core.faces import MASK_CLASSES
+from db import data_statistics, paired_answers
 from db.database import connect
 from db.runs import list_runs
 from tests.comparison_files import (
@@ -19,9 +25,12 @@ from tests.comparison_files import (
     make_compared_home,
 )
 from tests.studio_files import write_network
+from tests.waiting import wait_for
 from ui.dashboard import HAS_DRAWN
 from ui.figures.published import TABLES
+from ui.pages_ahead import PagesAhead
 from ui.studio import Studio, open_studio, use_studio
+from ui.views import face_map, teachers
 
 PATIENCE_S = 240
 
@@ -189,3 +198,30 @@ def test_labels_are_what_the_home_says(studio: Studio) -> None:
     with connect(studio.home) as db:
         found = dict(db.execute("SELECT mask_label, count(*) FROM face_states GROUP BY 1"))
     assert found == dict.fromkeys(map(str, MASK_CLASSES), FACES // 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "module", "count"),
+    [
+        ("compare", paired_answers, "mask_answers"),
+        ("teachers", teachers, "_disagreement"),
+        ("map", face_map, "_numbers"),
+        ("data-quality", data_statistics, "balance_by_source"),
+    ],
+)
+def test_what_a_page_shows_first_is_counted_once_and_when_its_address_is_asked_for(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, path: str, module: ModuleType, count: str
+) -> None:
+    counts, real = [], getattr(module, count)
+
+    @wraps(real)
+    def noted(*given, **named):
+        counts.append(path)
+        return real(*given, **named)
+
+    monkeypatch.setattr(module, count, noted)
+    st.cache_data.clear()
+    TestClient(PagesAhead(Starlette())).get(f"/{path}")  # what answers it does not matter
+    wait_for(lambda: counts)
+    show({"map": "face_map", "data-quality": "data_quality"}.get(path, path))
+    assert counts == [path]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import streamlit as st
 from sqlite_utils import Database
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from db.database import connect, snapshot
 from db.filters import FaceFilter
@@ -75,12 +77,17 @@ def choose_faces(source: Source) -> FaceFilter:
 
 
 def counted(read: Callable[..., Counted], home: Home, *given: Any, **named: Any) -> Counted:
-    """What ``read(db, …)`` counts, read at one moment and kept until the database changes."""
+    """What ``read(db, …)`` counts, read at one moment and kept until the database changes.
+
+    A second caller, from whatever thread, waits for the first one's count.
+    """
     name = f"{read.__module__}.{read.__qualname__}"
-    return _kept(name, str(home.root), _stamp(home), given, named, read)
+    is_on_page = get_script_run_ctx(suppress_warning=True) is not None
+    with st.spinner("Counting …") if is_on_page else nullcontext():
+        return _kept(name, str(home.root), _stamp(home), given, named, read)
 
 
-@st.cache_data(max_entries=60, show_spinner="Counting …")
+@st.cache_data(max_entries=60, show_spinner=False)
 def _kept(
     name: str, root: str, stamp: Stamp, given: tuple[Any, ...], named: dict[str, Any], _read: Any
 ) -> Any:

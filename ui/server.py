@@ -109,6 +109,7 @@ def build_pages(studio: Studio, only: Only = "all") -> FastAPI:
 
     from ui.api import add_api
     from ui.page_components import add_component_files
+    from ui.pages_ahead import PagesAhead
 
     streamlit_app = _streamlit_app() if only == "all" else None
     app = FastAPI(
@@ -121,7 +122,7 @@ def build_pages(studio: Studio, only: Only = "all") -> FastAPI:
     add_api(app, studio)
     add_component_files(app)
     if streamlit_app:
-        app.mount("/", streamlit_app)
+        app.mount("/", PagesAhead(streamlit_app))
     else:
         app.add_route("/", lambda request: RedirectResponse("/demo/"))
     return app

@@ -52,6 +52,13 @@ def show() -> None:
         _answer(studio)
 
 
+def count_ahead(studio: Studio) -> None:
+    """For ``ui.pages_ahead``."""
+    names = counted(paired_answers.answering_models, studio.home)
+    if len(names) > 1:
+        counted(paired_answers.mask_answers, studio.home, *names[:2])
+
+
 def _empty(studio: Studio, names: Sequence[str]) -> None:
     st.info(
         "**Here two or more models are compared on the very same faces**: what is better and how "

@@ -38,6 +38,11 @@ def show() -> None:
     after_first_chart(partial(_rest, studio, source))
 
 
+def count_ahead(studio: Studio) -> None:
+    """For ``ui.pages_ahead``."""
+    counted(data_statistics.balance_by_source, studio.home)
+
+
 def _has_labels(db: Database) -> bool:
     found = db.execute("SELECT 1 FROM face_states WHERE is_labelled = 1 LIMIT 1").fetchone()
     return found is not None

@@ -49,6 +49,12 @@ def show() -> None:
         _draw(studio)
 
 
+def count_ahead(studio: Studio) -> None:
+    """For ``ui.pages_ahead``."""
+    if found := face_jobs.latest_survey(studio):
+        _now(studio, found[1])
+
+
 @st.fragment
 def _map(studio: Studio, survey: Survey) -> None:
     """Only this part of the page follows the choice of colours."""
@@ -61,7 +67,7 @@ def _map(studio: Studio, survey: Survey) -> None:
         key="color",
         bind="query-params",
     )
-    numbers = counted(_numbers, studio.home, survey.face_ids, survey.positions)
+    numbers = _now(studio, survey)
     if numbers.empty:
         st.caption("None of the faces on the map is here any more: draw a new one.")
         return
@@ -75,6 +81,11 @@ def _map(studio: Studio, survey: Survey) -> None:
             faces_of=partial(chosen_faces, numbers, coloring),
         )
     )
+
+
+def _now(studio: Studio, survey: Survey) -> pd.DataFrame:
+    """What is known now of the faces of the map."""
+    return counted(_numbers, studio.home, survey.face_ids, survey.positions)
 
 
 def _numbers(db: Database, face_ids: np.ndarray, positions: np.ndarray) -> pd.DataFrame:

@@ -46,6 +46,12 @@ def show() -> None:
         _answer(studio, [student, *(model.name for model in teachers)])
 
 
+def count_ahead(studio: Studio) -> None:
+    """For ``ui.pages_ahead``."""
+    if counted(pairs, studio.home)[1]:
+        counted(_disagreement, studio.home)
+
+
 def pairs(db: Database) -> tuple[str | None, list[Model]]:
     """The student that serves, and the teachers that left answers."""
     answered = paired_answers.answering_models(db)
