@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoint import load_checkpoint
+from core.checkpoint import CheckpointError, load_checkpoint
 from core.predictor import load_predictor
+from tests.studio_files import write_network
 from tests.training_files import write_mask_set, write_pose_set
+from trainer.average import average, write_average
 from trainer.recipes import RECIPES, Recipe, find_recipe
 from trainer.run_folder import RunFolder
 from trainer.train import TrainingRequest, fit_temperature, train
@@ -177,6 +179,30 @@ def test_temperature_scaling_repairs_overconfidence():
     logits = rng.normal(size=(4000, 3)) + 1.0 * np.eye(3)[labels]
     right = fit_temperature(logits, labels)
     assert fit_temperature(logits * 5, labels) == pytest.approx(5 * right, rel=0.05)
+
+
+def test_a_mean_of_two_networks_lies_between_them_and_is_judged_anew(data, tmp_path):
+    recipe = replace(TINY, epochs=0.5)
+    paths = [
+        train(request(replace(recipe, seed=seed), data, tmp_path / str(seed))) for seed in (1, 2)
+    ]
+    first, second = map(load_checkpoint, paths)
+    write_average(*paths, tmp_path / "mean.safetensors", 0.25, data)
+    mean = load_checkpoint(tmp_path / "mean.safetensors")
+    for name in ("backbone.bn1.running_var", "backbone.layer1.0.conv1.weight"):
+        expected = 0.75 * first.tensors[name] + 0.25 * second.tensors[name]
+        assert torch.allclose(mean.tensors[name], expected, atol=1e-6)
+    assert mean.card.recipe == "0.25 student/tiny + 0.75 student/tiny"
+    assert mean.card.metrics.keys() == first.card.metrics.keys()
+    assert mean.card.metrics != second.card.metrics
+
+
+def test_networks_of_two_kinds_have_no_mean(tmp_path):
+    one, other = (
+        load_checkpoint(write_network(tmp_path, name)) for name in ("mhpnet", "lite0-mask")
+    )
+    with pytest.raises(CheckpointError, match="not the same network"):
+        average(one, other, 0.5)
 
 
 def test_an_unknown_recipe_lists_the_known_ones():

@@ -210,15 +210,19 @@ def new_card(recipe: Recipe, config: dict[str, Any]) -> ModelCard:
 
 
 def finish(folder: RunFolder, network: nn.Module, card: ModelCard, val: FacePool) -> None:
-    """Calibrate the mask probabilities on val, and write the checkpoint with its figures."""
+    """Write the checkpoint, calibrated on val."""
+    save_checkpoint(folder.model_path, judged(network, card, val), network.state_dict())
+    logger.info("wrote %s", folder.model_path)
+
+
+def judged(network: nn.Module, card: ModelCard, val: FacePool) -> ModelCard:
+    """The card with the temperature of the mask probabilities, and the figures, on ``val``."""
     answers = answer_pool(network, card, val)
     if answers.mask_logits is not None and val.has_mask.any():
         rows = val.has_mask
         temperature = fit_temperature(answers.mask_logits[rows], val.mask_index[rows])
         card = replace(card, mask_temperature=temperature)
-    card = replace(card, metrics=Validation(val, card)(network))
-    save_checkpoint(folder.model_path, card, network.state_dict())
-    logger.info("wrote %s", folder.model_path)
+    return replace(card, metrics=Validation(val, card)(network))
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
