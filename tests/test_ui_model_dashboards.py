@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from core.faces import MASK_CLASSES
-from db import data_statistics, paired_answers
+from db import data_statistics, paired_answers, pose_statistics, statistics
 from db.database import connect
 from db.runs import list_runs
 from tests.comparison_files import (
@@ -203,6 +203,9 @@ def test_labels_are_what_the_home_says(studio: Studio) -> None:
 @pytest.mark.parametrize(
     ("path", "module", "count"),
     [
+        ("overview", statistics, "overview"),
+        ("mask-errors", statistics, "confusion"),
+        ("pose-errors", pose_statistics, "said_against_true"),
         ("compare", paired_answers, "mask_answers"),
         ("teachers", teachers, "_disagreement"),
         ("map", face_map, "_numbers"),
@@ -223,5 +226,5 @@ def test_what_a_page_shows_first_is_counted_once_and_when_its_address_is_asked_f
     st.cache_data.clear()
     TestClient(PagesAhead(Starlette())).get(f"/{path}")  # what answers it does not matter
     wait_for(lambda: counts)
-    show({"map": "face_map", "data-quality": "data_quality"}.get(path, path))
+    show("face_map" if path == "map" else path.replace("-", "_"))
     assert counts == [path]

@@ -32,7 +32,7 @@ from ui.figures.thresholds import (
     roc_chart,
     threshold_numbers,
 )
-from ui.studio import current_studio
+from ui.studio import Studio, current_studio
 
 _SLICES = {
     "source": "source",
@@ -63,6 +63,11 @@ def show() -> None:
     faces = choose_faces(source)
     _confusion_and_calibration(source, faces)
     after_first_chart(partial(_rest, source, faces))
+
+
+def count_ahead(studio: Studio) -> None:
+    """For ``ui.pages_ahead``."""
+    counted(statistics.confusion, studio.home, filter=FaceFilter())
 
 
 def has_numbers(db: Database) -> bool:

@@ -20,7 +20,7 @@ from ui.dashboard import Chart, after_first_chart, current_look, face_links, sho
 from ui.dashboard_source import Source, choose_faces, choose_source, counted
 from ui.error_report import Figure
 from ui.figures import progress
-from ui.studio import current_studio
+from ui.studio import Studio, current_studio
 from ui.views import mask_errors, pose_errors
 
 
@@ -37,6 +37,11 @@ def show() -> None:
         with next_steps:
             _next(source)
     _figures(source, faces, places)
+
+
+def count_ahead(studio: Studio) -> None:
+    """For ``ui.pages_ahead``."""
+    counted(statistics.overview, studio.home)
 
 
 def _has_numbers(db: Database) -> bool:

@@ -20,7 +20,7 @@ from ui.dashboard_source import Source, choose_faces, choose_source, counted
 from ui.figures import pose, pose_maps
 from ui.pictures import GONE, show_picture
 from ui.pose_mistakes import PoseMistake, draw_pose, worst_poses
-from ui.studio import current_studio
+from ui.studio import Studio, current_studio
 
 _WORST = 8
 _PICTURE_PX = 150
@@ -34,6 +34,11 @@ def show() -> None:
     faces = choose_faces(source)
     _bands(source, faces)  # counted soonest, so that something is there to look at
     after_first_chart(partial(_rest, source, faces))
+
+
+def count_ahead(studio: Studio) -> None:
+    """For ``ui.pages_ahead``."""
+    counted(pose_statistics.said_against_true, studio.home, filter=FaceFilter())
 
 
 def has_numbers(db: Database) -> bool:
