@@ -68,9 +68,9 @@ def states_of(db: Database, face_ids: Sequence[int]) -> dict[int, FaceState]:
     for start in range(0, len(ordered), 500):
         part = ordered[start : start + 500]
         sql = (
-            "SELECT s.face_id, s.mask_label, s.predicted_label, sources.name, i.split, i.id"
+            "SELECT s.face_id, s.mask_label, s.predicted_label, sources.name, s.split, f.image_id"
             " FROM face_states s JOIN sources ON sources.id = s.source_id"
-            " JOIN faces f ON f.id = s.face_id JOIN images i ON i.id = f.image_id"
+            " JOIN faces f ON f.id = s.face_id"
             f" WHERE s.face_id IN ({placeholders(len(part))})"
         )
         for face_id, label, said, source, split, image_id in db.execute(sql, part):

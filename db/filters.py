@@ -219,11 +219,7 @@ _CONDITIONS: Mapping[str, Callable[[Any], Condition]] = {
     "disputed": lambda wanted: Condition(
         f"s.face_id {'IN' if wanted else 'NOT IN'} (SELECT face_id FROM disputes)"
     ),
-    "split": lambda split: Condition(
-        "EXISTS (SELECT 1 FROM faces f JOIN images i ON i.id = f.image_id"
-        " WHERE f.id = s.face_id AND i.split = ?)",
-        (split,),
-    ),
+    "split": lambda split: Condition("s.split = ?", (split,)),
     "name": lambda part: Condition(
         "EXISTS (SELECT 1 FROM faces f JOIN images i ON i.id = f.image_id"
         " WHERE f.id = s.face_id AND instr(lower(i.name), lower(?)))",

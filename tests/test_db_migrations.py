@@ -19,9 +19,10 @@ from db.errors import (
     DatabaseTooOld,
     NotOurDatabase,
 )
+from db.filters import FaceFilter
 from db.home import Home
 from db.migrations import migrate, open_home, schema_migrations
-from db.review_queue import QueueQuery, peek
+from db.review_queue import QueueQuery, count, peek
 from db.schema import SCHEMA_FILES, SCHEMA_VERSION
 
 
@@ -35,7 +36,7 @@ def old_home(root: Path) -> Home:
         db.executescript("""
             INSERT INTO sources VALUES (1, 'web', '2025');
             INSERT INTO images VALUES (1, printf('%064d', 1), 'images/1.png', 'a.png', 48, 40, 1,
-                                       NULL, NULL, '2025');
+                                       'val', NULL, '2025');
             INSERT INTO faces VALUES (1, 1, 0, 0, 9, 9, NULL, 'person', '2025'),
                                      (2, 1, 20, 0, 9, 9, NULL, 'person', '2025');
             INSERT INTO annotators VALUES (1, 'ann', 'person', '2025');
@@ -54,7 +55,7 @@ def version(home: Home) -> int:
 
 def test_a_new_home_has_the_whole_schema_and_is_private(tmp_path: Path) -> None:
     home = open_home(tmp_path / "new")
-    assert version(home) == SCHEMA_VERSION == 9
+    assert version(home) == SCHEMA_VERSION == 10
     assert home.root.stat().st_mode & 0o077 == 0
     assert home.database_path.stat().st_mode & 0o077 == 0
     with connect(home) as db:
@@ -85,6 +86,8 @@ def test_an_old_file_is_backed_up_and_upgraded_in_place(tmp_path: Path) -> None:
     with connect(home) as db:
         assert str(current_annotation(db, 2).label.mask) == "masked"
         assert [item.face_id for item in peek(db, QueueQuery(order="newest")).items] == [1]
+        assert count(db, FaceFilter(split="val")) == 2
+        assert count(db, FaceFilter(split="train")) == 0
         assert find_faults(db, home) == []
         upgraded = db.schema
     (backup,) = home.backups_dir.glob("before-upgrade-*.db")
@@ -193,5 +196,6 @@ def test_the_steps_are_those_of_the_folder_in_order() -> None:
     assert repr(schema_migrations()) == (
         "<Migrations 'maskpose_studio': [0001_images_and_faces, 0002_runs_models_predictions,"
         " 0003_annotations, 0004_review_queue, 0005_imports_and_settings, 0006_views,"
-        " 0007_opinions, 0008_error_dimensions, 0009_predictions_by_face]>"
+        " 0007_opinions, 0008_error_dimensions, 0009_predictions_by_face,"
+        " 0010_face_splits]>"
     )
