@@ -60,7 +60,8 @@ def _pictures_and_faces(db: Database, faces: int) -> None:
     db.execute(
         f"{_COUNT} INSERT INTO images (sha256, path, name, width_px, height_px, source_id, split,"
         " added_at) SELECT lower(hex(randomblob(32))), printf('images/%06d.jpg', i),"
-        " printf('%06d.jpg', i), 1024, 768, 1 + i * 20 / (:count + 1), 'train', :time FROM n",
+        " printf('%06d.jpg', i), 1024, 768, 1 + i * 20 / (:count + 1),"
+        " CASE i % 10 WHEN 0 THEN 'val' WHEN 1 THEN 'test' ELSE 'train' END, :time FROM n",
         {"count": images, "time": time},
     )
     db.execute(
