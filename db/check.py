@@ -8,20 +8,23 @@ from db.database import select, write_transaction
 from db.home import Home
 from db.predictions import refresh_states
 
-#: The part of ``face_states`` that people decide, computed anew from the events.
+#: The part of ``face_states`` that people decide, computed anew from the events, and what it has
+#: from the face's picture.
 _FROM_EVENTS = """
 SELECT f.id AS face_id, e.mask_label IS NOT NULL OR coalesce(e.rejected, 0) AS is_labelled,
        e.mask_label, a.annotator_id, a.created_at AS annotated_at, e.id AS event_id,
        coalesce(e.version, 0) AS version, e.yaw_deg AS label_yaw_deg,
-       e.pitch_deg AS label_pitch_deg, e.roll_deg AS label_roll_deg
+       e.pitch_deg AS label_pitch_deg, e.roll_deg AS label_roll_deg,
+       i.source_id, i.split
 FROM faces f
+JOIN images i ON i.id = f.image_id
 LEFT JOIN annotation_events e ON e.id =
     (SELECT id FROM annotation_events WHERE face_id = f.id ORDER BY version DESC LIMIT 1)
 LEFT JOIN annotation_actions a ON a.id = e.action_id
 """
 _COLUMNS = (
     *("is_labelled", "mask_label", "annotator_id", "annotated_at", "event_id", "version"),
-    *("label_yaw_deg", "label_pitch_deg", "label_roll_deg"),
+    *("label_yaw_deg", "label_pitch_deg", "label_roll_deg", "source_id", "split"),
 )
 
 
@@ -37,7 +40,10 @@ def find_faults(db: Database, home: Home | None, limit: int = 100) -> list[str]:
         f"SELECT t.face_id FROM ({_FROM_EVENTS}) t"
         f" LEFT JOIN face_states s ON s.face_id = t.face_id WHERE {differs} LIMIT {limit:d}"
     )
-    faults += [f"face {row[0]}: its state is not what its events say" for row in db.execute(sql)]
+    faults += [
+        f"face {row[0]}: its state is not what its events and its picture say"
+        for row in db.execute(sql)
+    ]
     if home:
         faults += [
             f"image {row['id']} ({row['name']}): its file {row['path']} is gone"

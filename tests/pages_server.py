@@ -14,14 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 
 from tests.browser_files import ROOT, free_port, is_up
-from ui.api import add_api
 from ui.guard import LOCAL_HOSTS, Guard
-from ui.page_components import add_component_files
-from ui.pages_ahead import PagesAhead
-from ui.server import _streamlit_app
+from ui.server import build_pages
 from ui.studio import open_studio
 
 
@@ -44,12 +40,7 @@ def running_pages(home: Path) -> Iterator[str]:
 def main() -> None:
     home, port = sys.argv[1:]
     studio = open_studio(Path(home))
-    pages = _streamlit_app()
-    app = FastAPI(lifespan=pages.lifespan(), openapi_url="/api/openapi.json")
-    add_api(app, studio)
-    add_component_files(app)
-    app.mount("/", PagesAhead(pages))
-    guarded = Guard(app, LOCAL_HOSTS)
+    guarded = Guard(build_pages(studio), LOCAL_HOSTS)
     uvicorn.run(guarded, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
 
 

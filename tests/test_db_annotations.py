@@ -233,3 +233,20 @@ def test_the_states_can_be_rebuilt_from_the_events(db: Database, home: Home) -> 
     rebuild_states(db)
     assert rows(db, "SELECT * FROM face_states") == before
     assert find_faults(db, None) == []
+
+
+def test_a_face_has_the_split_of_its_picture(db: Database, home: Home) -> None:
+    face = add_face(db, home, 0, split="val")
+    other = add_face(db, home, 1)
+
+    def splits() -> list[object]:
+        return [row[0] for row in db.execute("SELECT split FROM face_states ORDER BY face_id")]
+
+    assert splits() == ["val", None]
+    image = "(SELECT image_id FROM faces WHERE id = ?)"
+    db.execute(f"UPDATE images SET split = 'test' WHERE id = {image}", [other])  # by another tool
+    assert splits() == ["val", "test"]
+    db.execute("UPDATE face_states SET split = 'train' WHERE face_id = ?", [face])
+    assert [fault.split(":")[0] for fault in find_faults(db, None)] == [f"face {face}"]
+    rebuild_states(db)
+    assert splits() == ["val", "test"]

@@ -8,7 +8,6 @@ from types import ModuleType
 
 import pytest
 import streamlit as st
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
@@ -28,9 +27,10 @@ from tests.studio_files import write_network
 from tests.waiting import wait_for
 from ui.dashboard import HAS_DRAWN
 from ui.figures.published import TABLES
-from ui.pages_ahead import PagesAhead
+from ui.pages_ahead import page_asked_for
+from ui.server import build_pages
 from ui.studio import Studio, open_studio, use_studio
-from ui.views import face_map, teachers
+from ui.views import face_map
 
 PATIENCE_S = 240
 
@@ -207,7 +207,7 @@ def test_labels_are_what_the_home_says(studio: Studio) -> None:
         ("mask-errors", statistics, "confusion"),
         ("pose-errors", pose_statistics, "said_against_true"),
         ("compare", paired_answers, "mask_answers"),
-        ("teachers", teachers, "_disagreement"),
+        ("teachers", paired_answers, "pose_answers"),
         ("map", face_map, "_numbers"),
         ("data-quality", data_statistics, "balance_by_source"),
     ],
@@ -223,8 +223,26 @@ def test_what_a_page_shows_first_is_counted_once_and_when_its_address_is_asked_f
         return real(*given, **named)
 
     monkeypatch.setattr(module, count, noted)
+    view = "face_map" if path == "map" else path.replace("-", "_")
     st.cache_data.clear()
-    TestClient(PagesAhead(Starlette())).get(f"/{path}")  # what answers it does not matter
-    wait_for(lambda: counts)
-    show("face_map" if path == "map" else path.replace("-", "_"))
-    assert counts == [path]
+    show(view)
+    assert counts == [path]  # by the page itself
+    st.cache_data.clear()
+    TestClient(build_pages(studio), raise_server_exceptions=False).get(f"/{path}")
+    wait_for(lambda: len(counts) > 1)
+    show(view)
+    assert counts == [path, path]
+
+
+def test_only_a_page_opened_as_it_is_is_counted_ahead() -> None:
+    def asked_for(path: str, query: bytes = b"", method: str = "GET", **headers: bytes):
+        named = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+        scope = {"type": "http", "method": method, "path": path, "query_string": query}
+        page = page_asked_for({**scope, "headers": named})
+        return page and page.path
+
+    assert asked_for("/map") == asked_for("/map", sec_fetch_dest=b"document") == "map"
+    assert asked_for("/api/v1/health") is None
+    assert asked_for("/map", method="POST") is None
+    assert asked_for("/map", b"color=error") is None  # the default would be counted, for nobody
+    assert asked_for("/map", sec_fetch_dest=b"image") is None  # on somebody else's page

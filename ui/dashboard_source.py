@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,16 +82,20 @@ def counted(read: Callable[..., Counted], home: Home, *given: Any, **named: Any)
     """
     name = f"{read.__module__}.{read.__qualname__}"
     is_on_page = get_script_run_ctx(suppress_warning=True) is not None
-    with st.spinner("Counting …") if is_on_page else nullcontext():
-        return _kept(name, str(home.root), _stamp(home), given, named, read)
+    kept = _kept if is_on_page else _kept_ahead
+    return kept(name, str(home.root), _stamp(home), given, named, read)
 
 
-@st.cache_data(max_entries=60, show_spinner=False)
-def _kept(
+def _read_anew(
     name: str, root: str, stamp: Stamp, given: tuple[Any, ...], named: dict[str, Any], _read: Any
 ) -> Any:
     with connect(Home.at(Path(root)), read_only=True) as db, snapshot(db):
         return _read(db, *given, **named)
+
+
+#: Two ways into one cache, which belongs to the function: other threads have no page for a spinner.
+_kept = st.cache_data(max_entries=60, show_spinner="Counting …")(_read_anew)
+_kept_ahead = st.cache_data(max_entries=60, show_spinner=False)(_read_anew)
 
 
 def _stamp(home: Home) -> Stamp:

@@ -8,7 +8,7 @@ it has one. The page finds the counts in the cache, or waits for the rest of the
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from importlib import import_module
 from itertools import chain
 
@@ -22,22 +22,35 @@ _PAGES = {page.address: page for page in chain(PAGES, *(menu.pages for menu in M
 
 
 class PagesAhead:
-    """Wraps Streamlit's ``app``. One page is prepared at a time, however many are asked for."""
+    """Wraps Streamlit's ``app``. One page is prepared at a time; others meanwhile are not."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="pages-ahead")
+        self._preparing = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (page := _PAGES.get(scope["path"])):
-            self._worker.submit(_prepare, page)
+        page = page_asked_for(scope)
+        if page and self._preparing.acquire(blocking=False):
+            # A daemon: nobody waits for counts when the server stops.
+            threading.Thread(target=self._prepare, args=(page,), daemon=True).start()
         await self._app(scope, receive, send)
 
+    def _prepare(self, page: Page) -> None:
+        try:
+            count_ahead = getattr(import_module(page.module), "count_ahead", None)
+            if count_ahead:
+                count_ahead(current_studio())
+        except Exception:  # the page itself will meet the same and show it
+            _LOG.debug("%s could not be prepared", page.path, exc_info=True)
+        finally:
+            self._preparing.release()
 
-def _prepare(page: Page) -> None:
-    try:
-        count_ahead = getattr(import_module(page.module), "count_ahead", None)
-        if count_ahead:
-            count_ahead(current_studio())
-    except Exception:  # the page itself will meet the same and show it
-        _LOG.debug("%s could not be prepared", page.path, exc_info=True)
+
+def page_asked_for(scope: Scope) -> Page | None:
+    """The page that a person opens as it is: without choices in its address, which it would count
+    instead, and not as a picture on somebody else's page."""
+    if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
+        return None
+    if dict(scope["headers"]).get(b"sec-fetch-dest", b"document") != b"document":
+        return None
+    return _PAGES.get(scope["path"])

@@ -1,5 +1,5 @@
 -- The split of a face's picture, beside what else is asked of every face: dashboards of one split
--- looked up two tables for each. A picture's split never changes.
+-- looked up two tables for each.
 ALTER TABLE face_states ADD COLUMN split TEXT;
 UPDATE face_states SET split = found.split
 FROM (SELECT f.id, i.split FROM images i JOIN faces f ON f.image_id = i.id
@@ -11,6 +11,11 @@ CREATE TRIGGER faces_get_a_state AFTER INSERT ON faces
 BEGIN
     INSERT INTO face_states (face_id, source_id, split, random_key)
     SELECT NEW.id, source_id, split, abs(random()) FROM images WHERE id = NEW.image_id;
+END;
+CREATE TRIGGER images_set_the_split AFTER UPDATE OF split ON images
+BEGIN
+    UPDATE face_states SET split = NEW.split
+    WHERE face_id IN (SELECT id FROM faces WHERE image_id = NEW.id);
 END;
 
 DROP INDEX face_states_by_age;

@@ -48,8 +48,13 @@ def show() -> None:
 
 def count_ahead(studio: Studio) -> None:
     """For ``ui.pages_ahead``."""
-    if counted(pairs, studio.home)[1]:
+    student, teachers = counted(pairs, studio.home)
+    if student is None or not teachers:
+        return
+    if teachers[0].kind == "mask_teacher":
         counted(_disagreement, studio.home)
+    else:
+        counted(paired_answers.pose_answers, studio.home, student, teachers[0].name)
 
 
 def pairs(db: Database) -> tuple[str | None, list[Model]]:
