@@ -27,8 +27,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import get_args
 
-from benchmarks.database_contents import ANNOTATORS, STUDENT, TEACHER, fill
+from benchmarks.database_contents import ANNOTATORS, TEACHER, fill
 from core.faces import MaskLabel
+from db import mask_slices, mask_statistics, pose_statistics
 from db import statistics as dashboards
 from db.annotations import annotate
 from db.database import connect, open_connection
@@ -166,18 +167,18 @@ def _dashboards(db) -> Iterator[Row]:
     calls: dict[str, Callable[[], object]] = {
         "overview": lambda: dashboards.overview(db),
         "labels per day": lambda: dashboards.labels_per_day(db),
-        "by source": lambda: dashboards.by_source(db),
-        "confusion of the student": lambda: dashboards.confusion(db),
-        "confusion of a teacher": lambda: dashboards.confusion(db, model=TEACHER),
+        "confusion of the student": lambda: mask_statistics.confusion(db, FaceFilter()),
         "student against teacher, all faces": lambda: dashboards.agreement_with_teacher(
             db, TEACHER
         ),
-        "calibration": lambda: dashboards.calibration(db),
-        "scores for threshold curves": lambda: dashboards.masked_scores(db, STUDENT),
+        "calibration": lambda: mask_statistics.calibration(db, FaceFilter()),
+        "scores for threshold curves": lambda: mask_statistics.score_counts(db, FaceFilter()),
+        "mask errors by kind of face": lambda: mask_slices.error_slices(db, FaceFilter()),
+        "pose errors by angle": lambda: pose_statistics.pose_cells(db, FaceFilter()),
         "disagreement histogram": lambda: dashboards.score_histogram(
             db, "disagreement", low=0, high=1, bins=40
         ),
-        "yaw × pitch map": lambda: dashboards.pose_map(db),
+        "pose, student against people": lambda: pose_statistics.said_against_true(db, FaceFilter()),
     }
     for name, call in calls.items():
         yield _timed(f"dashboard: {name}", call, "≤ 1 s", repeat=3)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import numpy as np
 from sqlite_utils import Database
 
 from core.faces import MaskLabel
-from db.database import select
 from db.filters import FaceFilter, where
-from db.tally import tallies
+from db.images import SPLITS
+from db.splits import SPLIT_CODE, BySplit, by_split, tallies_by_split
 
 AXES = ("yaw", "pitch", "roll")
 #: Bins of people's angle; what lies beyond ±_REACH_DEG counts as the last bin.
@@ -60,6 +61,10 @@ class PoseCell:
     geodesic_squares: float
 
 
+#: The sums of a cell, as ``pose_cells`` reads them.
+_SUMS = tuple(field.name for field in fields(PoseCell))[5:]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorSums:
     """Over ``n`` faces: sums of the mean |error| of a face's axes and of its square, degrees."""
@@ -80,30 +85,46 @@ def error_sums(db: Database, filter: FaceFilter) -> ErrorSums:
     return ErrorSums(n=n, mae=mae, mae_squares=squares)
 
 
-def pose_cells(db: Database, filter: FaceFilter) -> list[PoseCell]:
-    """The errors by cell, in one pass; any marginal is a sum of cells."""
+def pose_cells(db: Database, filter: FaceFilter) -> BySplit[list[PoseCell]]:
+    """The errors by cell, in one pass; any marginal is a sum of cells.
+
+    The filter says nothing of the split.
+    """
     _need_trigonometry(db)
     condition = where(filter)
     bins = ", ".join(f"{_bin_sql(axis)} AS {axis}_bin" for axis in AXES)
     errors = ", ".join(f"s.{axis}_deg - s.label_{axis}_deg AS {axis}" for axis in AXES)
-    sums = ", ".join(
-        f"sum(abs({axis})) AS {axis}_abs, sum({axis}) AS {axis}_sum,"
-        f" sum({axis} * {axis}) AS {axis}_squares"
-        for axis in AXES
-    )
+    terms = [term.format(axis) for term in ("abs({0})", "{0}", "{0} * {0}") for axis in AXES]
+    terms += ["mae", "mae * mae", "geodesic", "geodesic * geodesic"]
+    sums = ", ".join(f"sum({term})" for term in terms)  # in the order of _SUMS
     # Materialized, because SQLite would compute a sine anew for every use of it.
-    rows = select(
-        db,
-        f"WITH turned AS MATERIALIZED (SELECT {bins}, s.mask_label AS label, {errors},"
-        f" s.pose_error_deg AS mae, {_HALF_ANGLES} FROM {_LABELLED.format(condition.sql)}),"
+    rows = db.execute(
+        f"WITH turned AS MATERIALIZED (SELECT {SPLIT_CODE} AS split_code, {bins},"
+        f" s.mask_label AS label, {errors}, s.pose_error_deg AS mae, {_HALF_ANGLES}"
+        f" FROM {_LABELLED.format(condition.sql)}),"
         f" measured AS MATERIALIZED (SELECT *, {_GEODESIC_DEG} AS geodesic FROM turned)"
-        f" SELECT yaw_bin, pitch_bin, roll_bin, label, count(*) AS n, {sums}, sum(mae) AS mae,"
-        " sum(mae * mae) AS mae_squares, sum(geodesic) AS geodesic,"
-        " sum(geodesic * geodesic) AS geodesic_squares FROM measured"
-        " GROUP BY yaw_bin, pitch_bin, roll_bin, label",
+        f" SELECT split_code, yaw_bin, pitch_bin, roll_bin, label, count(*), {sums} FROM measured"
+        " GROUP BY split_code, yaw_bin, pitch_bin, roll_bin, label",
         condition.values,
     )
-    return [_cell(row) for row in rows]
+    found = by_split(((code, tuple(row[:4]), np.array(row[4:])) for code, *row in rows), np.add)
+    return {
+        split: [_cell(*cell, *sums.tolist()) for cell, sums in cells.items()]
+        for split, cells in found.items()
+    }
+
+
+def _cell(
+    yaw_deg: int, pitch_deg: int, roll_deg: int, label: str | None, n: float, *sums: float
+) -> PoseCell:
+    return PoseCell(
+        yaw_deg=yaw_deg,
+        pitch_deg=pitch_deg,
+        roll_deg=roll_deg,
+        label=MaskLabel(label) if label else None,
+        n=int(n),
+        **dict(zip(_SUMS, sums, strict=True)),
+    )
 
 
 def _bin_sql(axis: str) -> str:
@@ -156,29 +177,30 @@ def _need_trigonometry(db: Database) -> None:
             db.conn.create_function(name, 1, function, deterministic=True)
 
 
-def _cell(row: sqlite3.Row) -> PoseCell:
-    given = dict(row)
-    corner = {f"{axis}_deg": given.pop(f"{axis}_bin") for axis in AXES}
-    label = given.pop("label")
-    return PoseCell(**corner, label=MaskLabel(label) if label else None, **given)
+def said_against_true(
+    db: Database, filter: FaceFilter
+) -> BySplit[dict[str, dict[tuple[int, int], int]]]:
+    """For each axis, faces by (people's angle, student's angle), both the cell's lower end.
 
-
-def said_against_true(db: Database, filter: FaceFilter) -> dict[str, dict[tuple[int, int], int]]:
-    """For each axis, faces by (people's angle, student's angle), both the cell's lower end."""
+    The filter says nothing of the split.
+    """
     condition = where(filter)
     keys = [
         f"cast((s.label_{axis}_deg + 360) / {TRUE_STEP_DEG} AS INTEGER) * 1000"
         f" + cast(s.{axis}_deg / {SAID_STEP_DEG} + 360 AS INTEGER)"
         for axis in AXES
     ]
-    found = tallies(db, keys, _LABELLED.format(condition.sql), condition.values)
+    found = tallies_by_split(db, keys, _LABELLED.format(condition.sql), condition.values)
     return {
-        axis: {
-            (
-                key // 1000 * TRUE_STEP_DEG - 360,
-                (key % 1000 - 360) * SAID_STEP_DEG,
-            ): n
-            for key, n in sorted(counts.items())
+        split: {
+            axis: _angle_pairs(of_axis[split]) for axis, of_axis in zip(AXES, found, strict=True)
         }
-        for axis, counts in zip(AXES, found, strict=True)
+        for split in (None, *SPLITS)
+    }
+
+
+def _angle_pairs(counts: Mapping[int, int]) -> dict[tuple[int, int], int]:
+    return {
+        (key // 1000 * TRUE_STEP_DEG - 360, (key % 1000 - 360) * SAID_STEP_DEG): n
+        for key, n in sorted(counts.items())
     }

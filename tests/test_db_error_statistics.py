@@ -16,13 +16,14 @@ from benchmarks.database_contents import fill
 from core.face_measures import measure_face
 from core.faces import FaceBox, HeadPose, MaskLabel
 from core.head_pose import geodesic_deg, rotation_from_euler
-from db import mask_statistics, pose_statistics
+from db import mask_slices, mask_statistics, pose_statistics
 from db.annotations import annotate
 from db.check import find_faults, rebuild_states
 from db.database import connect
 from db.face_measures import MeasuredFace, store_measures, unmeasured_faces
 from db.filters import FaceFilter
 from db.home import Home
+from db.images import SPLITS
 from db.labels import Change
 from db.migrations import open_home
 from db.predictions import Prediction, store_predictions
@@ -65,7 +66,7 @@ def rows(db: Database) -> list[dict[str, object]]:
 def test_slices_hold_every_labelled_face_and_their_filters_find_the_same(
     db: Database, rows: list[dict[str, object]]
 ) -> None:
-    slices = mask_statistics.error_slices(db, FaceFilter())
+    slices = mask_slices.error_slices(db, FaceFilter())[None]
     wrong = sum(row["mask_label"] != row["predicted_label"] for row in rows)
     assert {name: sum(one.n for one in found) for name, found in slices.items()} == {
         "source": 600,
@@ -84,7 +85,7 @@ def test_slices_hold_every_labelled_face_and_their_filters_find_the_same(
 
 def test_a_filter_narrows_the_slices(db: Database) -> None:
     some = FaceFilter(source="source 03")
-    slices = mask_statistics.error_slices(db, some)
+    slices = mask_slices.error_slices(db, some)[None]
     assert [one.name for one in slices["source"]] == ["source 03"]
     assert sum(one.n for one in slices["face_px"]) == slices["source"][0].n
 
@@ -92,7 +93,7 @@ def test_a_filter_narrows_the_slices(db: Database) -> None:
 def test_scores_are_spread_by_label_and_decided_by_the_larger_of_two(
     db: Database, rows: list[dict[str, object]]
 ) -> None:
-    scores = mask_statistics.score_counts(db, FaceFilter(), bins=50)
+    scores = mask_statistics.score_counts(db, FaceFilter(), bins=50)[None]
     labels = Counter(row["mask_label"] for row in rows)
     assert {label: sum(bins) for label, bins in scores.bins.items()} == labels
     bare = [row for row in rows if row["mask_label"] == "unmasked"]
@@ -102,13 +103,68 @@ def test_scores_are_spread_by_label_and_decided_by_the_larger_of_two(
     assert scores.called_masked[MaskLabel.UNMASKED] == called
 
 
+def test_the_confusion_is_that_of_the_rows(db: Database, rows: list[dict[str, object]]) -> None:
+    expected = Counter((row["mask_label"], row["predicted_label"]) for row in rows)
+    assert +Counter(mask_statistics.confusion(db, FaceFilter())[None]) == expected
+    some = [row for row in rows if row["source"] == "source 03"]
+    counts = mask_statistics.confusion(db, FaceFilter(source="source 03"))[None]
+    assert sum(counts.values()) == len(some) > 0
+
+
+def test_calibration_compares_confidence_with_truth(
+    db: Database, rows: list[dict[str, object]]
+) -> None:
+    bins = mask_statistics.calibration(db, FaceFilter(), bins=10)[None]
+    assert sum(bin.n for bin in bins) == 600
+    last = [row for row in rows if row["confidence"] >= 0.9]
+    right = sum(row["mask_label"] == row["predicted_label"] for row in last)
+    assert (bins[-1].n, bins[-1].correct) == (len(last), right)
+    assert bins[-1].mean_confidence == pytest.approx(np.mean([row["confidence"] for row in last]))
+    assert all(bin.low <= bin.mean_confidence <= bin.high for bin in bins)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_split_counts_its_own_faces(
+    db: Database, rows: list[dict[str, object]], split: str
+) -> None:
+    own = [row for row in rows if row["split"] == split]
+    assert 0 < len(own) < len(rows)
+    posed = sum(row["pose_error_deg"] is not None for row in own)
+    every = FaceFilter()
+    assert sum(mask_statistics.confusion(db, every)[split].values()) == len(own)
+    assert sum(bin.n for bin in mask_statistics.calibration(db, every)[split]) == len(own)
+    scores = mask_statistics.score_counts(db, every)[split]
+    assert sum(map(sum, scores.bins.values())) == len(own)
+    sizes = mask_slices.error_slices(db, every)[split]["face_px"]
+    assert [count(db, one.faces) for one in sizes] == [one.n for one in sizes]
+    assert sum(one.n for one in sizes) == len(own)
+    assert sum(cell.n for cell in pose_statistics.pose_cells(db, every)[split]) == posed
+    assert sum(pose_statistics.said_against_true(db, every)[split]["yaw"].values()) == posed
+
+
+def test_faces_without_a_split_count_among_all_alone(tmp_path: Path) -> None:
+    home = open_home(tmp_path)
+    with connect(home) as db:
+        face = add_face(db, home, 1)
+        add_model(db, "student")
+        store_predictions(
+            db, [Prediction(face_id=face, model="student", mask=mask(0.1, 0.8, 0.1), pose=None)]
+        )
+        label(db, face, MaskLabel.MASKED)
+        counts = mask_statistics.confusion(db, FaceFilter())
+    assert {split: sum(of.values()) for split, of in counts.items()} == {
+        None: 1,
+        **dict.fromkeys(SPLITS, 0),
+    }
+
+
 def test_students_are_compared_on_the_same_faces(db: Database) -> None:
     (student,) = mask_statistics.students_on_sample(db, faces=200)
     assert student.serves and sum(student.confusion.values()) == 200
 
 
 def test_bins_are_named_and_bounded_by_their_edges() -> None:
-    size = mask_statistics.DIMENSIONS[0]
+    size = mask_slices.DIMENSIONS[0]
     assert [size.text_of(bin) for bin in (0, 1, 4)] == [
         "under 32 px",
         "32 … 64 px",
@@ -119,7 +175,7 @@ def test_bins_are_named_and_bounded_by_their_edges() -> None:
 
 def test_pose_cells_add_up_to_the_errors_of_the_faces(db: Database) -> None:
     rows = list(db.query("SELECT * FROM face_states WHERE pose_error_deg IS NOT NULL"))
-    cells = pose_statistics.pose_cells(db, FaceFilter())
+    cells = pose_statistics.pose_cells(db, FaceFilter())[None]
     assert sum(cell.n for cell in cells) == len(rows) > 100
     said, true = (
         np.array([[row[f"{prefix}{axis}_deg"] for axis in pose_statistics.AXES] for row in rows])
@@ -139,7 +195,7 @@ def test_pose_cells_add_up_to_the_errors_of_the_faces(db: Database) -> None:
 
 
 def test_said_against_true_counts_every_face_once_an_axis(db: Database) -> None:
-    found = pose_statistics.said_against_true(db, FaceFilter())
+    found = pose_statistics.said_against_true(db, FaceFilter())[None]
     rows = list(db.query("SELECT * FROM face_states WHERE pose_error_deg IS NOT NULL"))
     expected = Counter(
         (int(row["label_roll_deg"] // 5) * 5, int(row["roll_deg"] // 1)) for row in rows

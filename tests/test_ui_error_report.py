@@ -7,9 +7,8 @@ import pytest
 
 from core.faces import MASK_CLASSES
 from core.metrics import MASKED, UNMASKED, mask_metrics
-from db.mask_statistics import ScoreCounts
+from db.mask_statistics import ConfidenceBin, ScoreCounts
 from db.pose_statistics import PoseCell
-from db.statistics import ConfidenceBin
 from ui import error_report
 
 BINS = 200

@@ -9,9 +9,10 @@ import pytest
 
 from core.faces import MASK_CLASSES, MaskLabel
 from db.filters import FaceFilter
-from db.mask_statistics import ScoreCounts, Slice, StudentCounts
+from db.mask_slices import Slice
+from db.mask_statistics import ConfidenceBin, ScoreCounts, StudentCounts
 from db.pose_statistics import AXES, PoseCell
-from db.statistics import ConfidenceBin, DayCount, Overview
+from db.statistics import DayCount, Overview
 from ui import error_report
 from ui.figures import pose, pose_maps, progress
 from ui.figures.calibration import calibration_chart

@@ -12,7 +12,13 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from core.faces import MASK_CLASSES
-from db import data_statistics, paired_answers, pose_statistics, statistics
+from db import (
+    data_statistics,
+    mask_statistics,
+    paired_answers,
+    pose_statistics,
+    statistics,
+)
 from db.database import connect
 from db.runs import list_runs
 from tests.comparison_files import (
@@ -204,7 +210,7 @@ def test_labels_are_what_the_home_says(studio: Studio) -> None:
     ("path", "module", "count"),
     [
         ("overview", statistics, "overview"),
-        ("mask-errors", statistics, "confusion"),
+        ("mask-errors", mask_statistics, "confusion"),
         ("pose-errors", pose_statistics, "said_against_true"),
         ("compare", paired_answers, "mask_answers"),
         ("teachers", paired_answers, "pose_answers"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from db.database import connect, snapshot
 from db.filters import FaceFilter
 from db.home import Home
 from db.images import SPLITS, list_sources
+from db.splits import BySplit
 from ui.sample_evaluation import sample_home
 from ui.studio import Studio
 
@@ -84,6 +85,13 @@ def counted(read: Callable[..., Counted], home: Home, *given: Any, **named: Any)
     is_on_page = get_script_run_ctx(suppress_warning=True) is not None
     kept = _kept if is_on_page else _kept_ahead
     return kept(name, str(home.root), _stamp(home), given, named, read)
+
+
+def counted_of(
+    read: Callable[[Database, FaceFilter], BySplit[Counted]], home: Home, faces: FaceFilter
+) -> Counted:
+    """What ``read`` counts of these faces. All splits are counted at once: the next is there."""
+    return counted(read, home, replace(faces, split=None))[faces.split]
 
 
 def _read_anew(

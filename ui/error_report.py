@@ -19,9 +19,9 @@ from core.intervals import (
     proportion_interval,
 )
 from core.metrics import macro_f1, matthews_correlation
-from db.mask_statistics import ScoreCounts
+from db.mask_statistics import ConfidenceBin, ScoreCounts
 from db.pose_statistics import ErrorSums, PoseCell
-from db.statistics import ConfidenceBin, LabelPair
+from db.statistics import LabelPair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from core.intervals import proportion_interval
 from db.filters import FaceFilter
-from db.statistics import ConfidenceBin
+from db.mask_statistics import ConfidenceBin
 from ui.error_report import Figure
 from ui.figures.look import Look
 from ui.figures.marks import point_marks, whiskers

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.intervals import proportion_interval
-from db.mask_statistics import Slice
+from db.mask_slices import Slice
 from ui.figures.look import Look
 from ui.figures.marks import point_marks, whiskers
 

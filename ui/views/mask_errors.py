@@ -9,7 +9,7 @@ import streamlit as st
 from sqlite_utils import Database
 
 from core.faces import MaskLabel
-from db import mask_statistics, statistics
+from db import mask_slices, mask_statistics
 from db.filters import FaceFilter
 from ui import error_report, stored_faces
 from ui.dashboard import (
@@ -20,7 +20,7 @@ from ui.dashboard import (
     show_chart,
     show_faces,
 )
-from ui.dashboard_source import Source, choose_faces, choose_source, counted
+from ui.dashboard_source import Source, choose_faces, choose_source, counted_of
 from ui.error_report import ThresholdCurves
 from ui.figures.calibration import calibration_chart, calibration_numbers
 from ui.figures.confusion import confusion_chart, confusion_numbers
@@ -67,7 +67,7 @@ def show() -> None:
 
 def count_ahead(studio: Studio) -> None:
     """For ``ui.pages_ahead``."""
-    counted(statistics.confusion, studio.home, filter=FaceFilter())
+    counted_of(mask_statistics.confusion, studio.home, FaceFilter())
 
 
 def has_numbers(db: Database) -> bool:
@@ -83,7 +83,7 @@ def _rest(source: Source, faces: FaceFilter) -> None:
     _slices(source, faces)
     st.subheader("Where to draw the line", anchor=False)
     curves = error_report.threshold_curves(
-        counted(mask_statistics.score_counts, source.home, filter=faces)
+        counted_of(mask_statistics.score_counts, source.home, faces)
     )
     if curves is None:
         st.caption("Curves need at least one masked and one unmasked face with a label.")
@@ -97,7 +97,7 @@ def _rest(source: Source, faces: FaceFilter) -> None:
 def _confusion_and_calibration(source: Source, faces: FaceFilter) -> None:
     left, right = st.columns(2)
     look = current_look()
-    counts = counted(statistics.confusion, source.home, filter=faces)
+    counts = counted_of(mask_statistics.confusion, source.home, faces)
     with left:
         show_chart(
             Chart(
@@ -108,7 +108,7 @@ def _confusion_and_calibration(source: Source, faces: FaceFilter) -> None:
             ),
             sample=source.is_sample,
         )
-    bins = counted(statistics.calibration, source.home, filter=faces)
+    bins = counted_of(mask_statistics.calibration, source.home, faces)
     error = error_report.calibration_error(bins)
     with right:
         show_chart(
@@ -123,7 +123,7 @@ def _confusion_and_calibration(source: Source, faces: FaceFilter) -> None:
 
 
 def _slices(source: Source, faces: FaceFilter) -> None:
-    slices = counted(mask_statistics.error_slices, source.home, filter=faces)
+    slices = counted_of(mask_slices.error_slices, source.home, faces)
     known = [name for name in _SLICES if slices[name]]
     for place, name in enumerate(known):
         if place % 2 == 0:

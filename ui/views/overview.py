@@ -17,7 +17,7 @@ from db.models import model_in_use
 from db.queue_values import QueueValue, queue_values
 from ui import error_report
 from ui.dashboard import Chart, after_first_chart, current_look, face_links, show_chart
-from ui.dashboard_source import Source, choose_faces, choose_source, counted
+from ui.dashboard_source import Source, choose_faces, choose_source, counted, counted_of
 from ui.error_report import Figure
 from ui.figures import progress
 from ui.studio import Studio, current_studio
@@ -80,9 +80,9 @@ def _places(source: Source) -> list[DeltaGenerator]:
 
 
 def _figures(source: Source, faces: FaceFilter, places: list[DeltaGenerator]) -> None:
-    confusion = counted(statistics.confusion, source.home, filter=faces)
-    scores = counted(mask_statistics.score_counts, source.home, filter=faces)
-    bins = counted(statistics.calibration, source.home, filter=faces)
+    confusion = counted_of(mask_statistics.confusion, source.home, faces)
+    scores = counted_of(mask_statistics.score_counts, source.home, faces)
+    bins = counted_of(mask_statistics.calibration, source.home, faces)
     figures = (
         error_report.accuracy(confusion),
         error_report.specificity(scores),

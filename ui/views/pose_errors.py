@@ -16,7 +16,7 @@ from db.filters import FaceFilter
 from db.pose_statistics import AXES, PoseCell
 from ui import error_report
 from ui.dashboard import Chart, after_first_chart, current_look, face_links, show_chart
-from ui.dashboard_source import Source, choose_faces, choose_source, counted
+from ui.dashboard_source import Source, choose_faces, choose_source, counted_of
 from ui.figures import pose, pose_maps
 from ui.pictures import GONE, show_picture
 from ui.pose_mistakes import PoseMistake, draw_pose, worst_poses
@@ -38,7 +38,7 @@ def show() -> None:
 
 def count_ahead(studio: Studio) -> None:
     """For ``ui.pages_ahead``."""
-    counted(pose_statistics.said_against_true, studio.home, filter=FaceFilter())
+    counted_of(pose_statistics.said_against_true, studio.home, FaceFilter())
 
 
 def has_numbers(db: Database) -> bool:
@@ -47,7 +47,7 @@ def has_numbers(db: Database) -> bool:
 
 
 def _rest(source: Source, faces: FaceFilter) -> None:
-    cells = counted(pose_statistics.pose_cells, source.home, filter=faces)
+    cells = counted_of(pose_statistics.pose_cells, source.home, faces)
     _headline(cells)
     _by_angle(source, faces, cells)
     _maps(source, faces, cells)
@@ -92,7 +92,7 @@ def _all_bins(cells: list[PoseCell]) -> pd.DataFrame:
 
 
 def _bands(source: Source, faces: FaceFilter) -> None:
-    counts = counted(pose_statistics.said_against_true, source.home, filter=faces)
+    counts = counted_of(pose_statistics.said_against_true, source.home, faces)
     for column, axis in zip(st.columns(3), AXES, strict=True):
         with column:
             figure = pose_maps.band_chart(counts[axis], axis, current_look(), faces)
