@@ -31,6 +31,7 @@ class FaceFilter:
     split: str | None = None
     flagged: bool | None = None
     disputed: bool | None = None  # a reviewer contradicts the label
+    confirmed: bool | None = None  # the label was given once more, agreed with, or decided
     predicted: tuple[MaskLabel, ...] = ()
     confidence: Range | None = None
     yaw_deg: Range | None = None
@@ -175,6 +176,17 @@ def _names(cls: type[FaceFilter]) -> str:
     return ", ".join(field.name for field in fields(cls))
 
 
+#: A pose corrected alone says nothing of the mask, and an undo only goes back.
+_CONFIRMED = (
+    "(EXISTS (SELECT 1 FROM annotation_events e"
+    " JOIN annotation_events before ON before.id = e.previous_event_id"
+    " JOIN annotation_actions a ON a.id = e.action_id"
+    " WHERE e.id = s.event_id AND a.kind = 'label' AND e.mask_label = before.mask_label"
+    " AND e.yaw_deg IS before.yaw_deg AND e.pitch_deg IS before.pitch_deg"
+    " AND e.roll_deg IS before.roll_deg)"
+    " OR EXISTS (SELECT 1 FROM reviews r WHERE r.event_id = s.event_id AND r.verdict = 'agree')"
+    " OR EXISTS (SELECT 1 FROM adjudications d WHERE d.event_id = s.event_id))"
+)
 _CONDITIONS: Mapping[str, Callable[[Any], Condition]] = {
     # The + keeps SQLite from hopping along an index where reading all rows is faster.
     "status": lambda status: Condition("+s.is_labelled = ?", (int(status == "labelled"),)),
@@ -219,6 +231,7 @@ _CONDITIONS: Mapping[str, Callable[[Any], Condition]] = {
     "disputed": lambda wanted: Condition(
         f"s.face_id {'IN' if wanted else 'NOT IN'} (SELECT face_id FROM disputes)"
     ),
+    "confirmed": lambda wanted: Condition(f"{'' if wanted else 'NOT '}{_CONFIRMED}"),
     "split": lambda split: Condition("s.split = ?", (split,)),
     "name": lambda part: Condition(
         "EXISTS (SELECT 1 FROM faces f JOIN images i ON i.id = f.image_id"

@@ -59,7 +59,7 @@ _DOUBTED: tuple[tuple[str, str, Order, FaceFilter], ...] = (
         "The label looks wrong",
         "The student gives it less than 5 %: a slip, or a hard face.",
         "label_error",
-        FaceFilter(status="labelled", label_error=(0.95, 1.0)),
+        FaceFilter(status="labelled", label_error=(0.95, 1.0), confirmed=False),
     ),
 )
 

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from core.faces import HeadPose, MaskLabel
 from db.adjudication import cases_of, count_open, decide, open_cases
 from db.agreement import Kappa, agreements, kappa
-from db.annotations import history
+from db.annotations import annotate, history
 from db.errors import NotFound, OperationIdReused
 from db.events import StaleVersion
 from db.filters import FaceFilter
@@ -187,6 +187,38 @@ def test_an_undone_decision_opens_the_case_again(db: Database, face: int) -> Non
     redo(db, annotator="carla", client_op_id="r")
     assert open_cases(db) == []
     assert peek(db, QueueQuery(order="newest", filter=FaceFilter(disputed=False))).items
+
+
+def test_a_label_is_confirmed_by_giving_it_again_agreeing_or_deciding(
+    db: Database, face: int
+) -> None:
+    def is_confirmed() -> bool:
+        found = [
+            bool(peek(db, QueueQuery(order="newest", filter=FaceFilter(confirmed=wanted))).items)
+            for wanted in (True, False)
+        ]
+        assert found.count(True) == 1
+        return found[0]
+
+    def given(op: str, **what: object) -> None:
+        version = len(history(db, face))
+        change = Change(face_id=face, base_version=version, **what)
+        annotate(db, [change], annotator="ann", client_op_id=op)
+
+    assert not is_confirmed()
+    given("pose alone", pose=pose(3))
+    assert not is_confirmed()
+    given("again", mask=MASKED)
+    assert is_confirmed()
+    undo(db, annotator="ann", client_op_id="undo")
+    assert not is_confirmed()
+    say(db, face, Label(mask=MASKED), version=4)
+    assert is_confirmed()
+    given("another", mask=UNMASKED)
+    assert not is_confirmed()
+    say(db, face, Label(mask=MASKED), version=5)
+    settle(db, face, MASKED, version=5)
+    assert is_confirmed()
 
 
 def test_decisions_are_only_ever_added(db: Database, face: int) -> None:

@@ -22,6 +22,7 @@ EVERYTHING = FaceFilter(
     split="val",
     flagged=True,
     disputed=False,
+    confirmed=False,
     predicted=(MaskLabel.UNMASKED,),
     confidence=(0.5, 0.75),
     yaw_deg=(-90, -60.5),

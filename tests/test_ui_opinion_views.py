@@ -179,10 +179,41 @@ def test_suspected_labels_are_shown_with_the_reason(studio: Studio) -> None:
     check = LabelCheck(
         model="student", faces=12, candidates=1, left_out=0, accuracy=0.9, checked_at="2026-01-01"
     )
-    suspicion = Suspicion(face_id=3, event_id=3, score=0.9, reason="other labels say unmasked 97%")
+    suspicion = Suspicion(
+        face_id=10, event_id=10, score=0.9, reason="other labels say unmasked 97%"
+    )
     with connect(studio.home) as db:
         store_check(db, check, [suspicion])
     page = show("label_errors")
     story = texts(page)
     assert "1 of 12 labels look wrong" in story and "left, the surest first" in story
     assert "**masked**, says ann  \nother labels say unmasked 97%" in story
+
+
+def test_a_suspected_label_is_corrected_or_confirmed_where_it_stands(studio: Studio) -> None:
+    page = show("label_errors")
+    check = LabelCheck(
+        model="student", faces=12, candidates=2, left_out=0, accuracy=0.9, checked_at="2026-01-01"
+    )
+    found = [Suspicion(face_id=face, event_id=face, score=0.9, reason="so") for face in (10, 11)]
+    with connect(studio.home) as db:
+        store_check(db, check, found)
+
+    def say_of(face: int, label: str) -> None:
+        page.button(f"say-{face}-{len(said(studio, face))}-{label}").click().run()
+        assert not page.exception
+
+    def waiting() -> set[str]:
+        return {button.key.split("-")[1] for button in page.button if "say-" in (button.key or "")}
+
+    page = show("label_errors")
+    asked = waiting()
+    assert {"10", "11"} <= asked
+    say_of(10, "masked")  # as it was
+    assert waiting() == asked - {"10"}
+    say_of(11, "masked")
+    assert [event.label.mask for event in said(studio, 11)] == [INCORRECT, MASKED]
+    press(page, "Undo")
+    press(page, "Undo")
+    assert "10" in waiting()
+    assert [event.label.mask for event in said(studio, 10)] == [MASKED] * 3

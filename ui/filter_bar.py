@@ -35,6 +35,7 @@ _QUESTIONS = {
     "wrong": "The model contradicts the label",
     "flagged": "Flagged",
     "disputed": "A reviewer disagrees",
+    "confirmed": "The label was confirmed",
     "rejected": "Not a face",
 }
 _WITH_WIDGET = {"status", "labels", "predicted", "name", "source", "confidence", *_QUESTIONS}

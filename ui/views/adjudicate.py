@@ -9,6 +9,7 @@ from db.adjudication import Case
 from db.errors import StudioError
 from db.labels import KEEP, Change, Label, describe
 from ui import actions, opinions, stored_faces
+from ui.gestures import undo_button
 from ui.model_words import model_lines
 from ui.name_form import show_name
 from ui.plain import plain
@@ -32,7 +33,7 @@ def show() -> None:
     cases = opinions.cases(studio, _AHEAD)
     if not cases:
         st.success("Nothing is in dispute: all opinions agree, or somebody has decided.")
-        _undo_button()
+        undo_button()
         return
     position = st.session_state.get(_POSITION, 0) % len(cases)
     case = cases[position]
@@ -142,22 +143,8 @@ def _move() -> None:
     with st.container(horizontal=True):
         st.button("Back", shortcut="Left", on_click=_step, args=(-1,))
         st.button("Later", shortcut="Right", on_click=_step, args=(1,))
-        _undo_button()
+        undo_button()
 
 
 def _step(by: int) -> None:
     st.session_state[_POSITION] = st.session_state.get(_POSITION, 0) + by
-
-
-def _undo_button() -> None:
-    st.button("Undo", shortcut="Ctrl+Z", icon=":material/undo:", on_click=_undo)
-
-
-def _undo() -> None:
-    studio = current_studio()
-    try:
-        events = actions.undo_last(studio, annotator=studio.who(st.context.headers))
-    except StudioError as error:
-        st.toast(str(error), icon=":material/error:")
-    else:
-        st.toast(f"Took back: face {events[0].face_id} is {describe(events[0].label)} again.")

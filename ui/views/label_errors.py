@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.faces import MASK_CLASSES
 from db.filters import FaceFilter
 from db.label_errors import CANDIDATE, LabelCheck
 from db.queue_items import QueueItem
 from ui import dashboard, label_check, stored_faces
+from ui.gestures import label_face, undo_button
 from ui.job_panel import device_choice, follow, start_button
 from ui.pictures import GONE, show_picture
 from ui.plain import plain
@@ -17,7 +19,7 @@ from ui.when import local_time
 
 _SHOWN = 12
 _CELL_PX = 250
-_SUSPECTED = FaceFilter(status="labelled", label_error=(CANDIDATE, 1.0))
+_SUSPECTED = FaceFilter(status="labelled", label_error=(CANDIDATE, 1.0), confirmed=False)
 
 
 def show() -> None:
@@ -55,10 +57,13 @@ def _suspected(studio: Studio) -> None:
     left = stored_faces.count_faces(studio, _SUSPECTED)
     if not found.items:
         st.success("No label is under suspicion any more.")
+        undo_button()
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{left:,}** {'are' if left != 1 else 'is'} left, the surest first:")
         dashboard.face_links(_SUSPECTED, "label_error")
+        undo_button()
+    st.caption("What is it really? The label that it has, the coloured button, confirms it.")
     with st.container(horizontal=True, gap="medium"):
         for item in found.items:
             _cell(studio, item)
@@ -74,4 +79,17 @@ def _cell(studio: Studio, item: QueueItem) -> None:
         label = item.label.value if item.label else "not a face"
         reason = item.label_error_reason or "the student contradicts the label"
         st.markdown(f"**{label}**, says {plain(item.annotator or '')}  \n{plain(reason)}.")
+        _buttons(studio, item)
         face.link(item.face_id, f"History of face {item.face_id}")
+
+
+def _buttons(studio: Studio, item: QueueItem) -> None:
+    with st.container(horizontal=True, gap="xsmall"):
+        for verdict in MASK_CLASSES:
+            st.button(
+                verdict.value,
+                key=f"say-{item.face_id}-{item.version}-{verdict}",
+                type="primary" if verdict is item.label else "secondary",
+                on_click=label_face,
+                args=(studio, item, verdict),
+            )

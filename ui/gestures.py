@@ -1,0 +1,43 @@
+"""What a press of a button does to labels on a Streamlit page, and the message that says so."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from db.errors import StudioError
+from db.labels import describe
+from db.queue_items import QueueItem
+from ui import actions
+from ui.actions import Verdict
+from ui.studio import Studio, current_studio
+
+
+def label_face(studio: Studio, item: QueueItem, verdict: Verdict) -> None:
+    """Say what a face is that the page shows; not where somebody else was faster."""
+    try:
+        (event,) = actions.label_faces(
+            studio,
+            {item.face_id: item.version},
+            verdict,
+            annotator=studio.who(st.context.headers),
+            op_id=actions.new_op_id(),
+        )
+    except StudioError as error:
+        st.toast(str(error), icon=":material/error:")
+    else:
+        st.toast(f"Face {item.face_id}: {describe(event.label)}. Ctrl+Z takes it back.")
+
+
+def undo_button() -> None:
+    """Takes back this person's last gesture, on whichever page it was."""
+    st.button("Undo", shortcut="Ctrl+Z", icon=":material/undo:", on_click=_undo)
+
+
+def _undo() -> None:
+    studio = current_studio()
+    try:
+        events = actions.undo_last(studio, annotator=studio.who(st.context.headers))
+    except StudioError as error:
+        st.toast(str(error), icon=":material/error:")
+    else:
+        st.toast(f"Took back: face {events[0].face_id} is {describe(events[0].label)} again.")
