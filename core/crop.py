@@ -60,6 +60,25 @@ def cut_square(image_rgb: np.ndarray, square: FaceBox, size_px: int) -> np.ndarr
     return crop
 
 
+def square_inside(box: FaceBox, factor: float, width_px: int, height_px: int) -> FaceBox:
+    """As ``box.square(factor)``, for people to look at: moved into the picture, and no larger than
+    it as long as the whole box is seen, so that little or nothing is black."""
+    side = box.square(min(factor, max(1.0, min(width_px, height_px) / box.square().width_px)))
+    return FaceBox(
+        _moved_inside(side.left_px, side.width_px, width_px),
+        _moved_inside(side.top_px, side.height_px, height_px),
+        side.width_px,
+        side.height_px,
+    )
+
+
+def _moved_inside(start: float, length: float, size: float) -> float:
+    """Where ``length`` starts when it is moved into 0 … ``size``; centred where it is longer."""
+    if length >= size:
+        return (size - length) / 2
+    return min(max(start, 0.0), size - length)
+
+
 def inner_part(crop_rgb: np.ndarray, fraction: float, size_px: int) -> np.ndarray:
     """The central ``fraction`` (0 to 1, of the side) of a square crop, resized to ``size_px``."""
     side = crop_rgb.shape[0]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.crop import REFERENCE_FACTOR, cut_square, inner_part
+from core.crop import REFERENCE_FACTOR, cut_square, inner_part, square_inside
 from core.faces import FaceBox
 
 
@@ -166,3 +166,21 @@ def test_what_is_not_square_is_refused() -> None:
         inner_part(smooth_picture(50, 60), 0.5, 32)
     with pytest.raises(ValueError, match="at least 1"):
         cut_square(smooth_picture(50, 50), FaceBox(0, 0, 20, 20), 0)
+
+
+@pytest.mark.parametrize(
+    ("box", "size_px", "left_top_side"),
+    [
+        (FaceBox(40, 40, 20, 10), (100, 100), (35, 30, 30)),  # room on all sides
+        (FaceBox(0, 80, 20, 20), (100, 100), (0, 70, 30)),  # moved away from a corner
+        (FaceBox(0, 0, 112, 112), (112, 112), (0, 0, 112)),  # a crop: nothing more is there
+        (FaceBox(10, 5, 90, 90), (120, 110), (0, 0, 110)),  # as much as there is
+        (FaceBox(0, 0, 100, 40), (100, 40), (0, -30, 100)),  # the whole box, whatever is black
+    ],
+)
+def test_what_people_see_of_a_face_stays_inside_the_picture(
+    box: FaceBox, size_px: tuple[int, int], left_top_side: tuple[float, float, float]
+) -> None:
+    square = square_inside(box, 1.5, *size_px)
+    assert (square.left_px, square.top_px, square.width_px) == pytest.approx(left_top_side)
+    assert square.width_px == square.height_px

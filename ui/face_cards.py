@@ -20,7 +20,7 @@ from db.labels import describe
 from ui.actions import NOT_A_FACE
 from ui.answers import Answer, AnsweredFace, AnsweredPhoto, difference, shown_faces
 from ui.pose_svg import head_svg
-from ui.stored_faces import CROP_FACTOR
+from ui.stored_faces import view_of
 
 #: Faces on one page of cards.
 PAGE_SIZE = 12
@@ -45,7 +45,7 @@ def cards_html(
 def _card(
     index: int, face: AnsweredFace, photo: AnsweredPhoto, image_rgb: np.ndarray, unfolded: bool
 ) -> str:
-    crop = cut_square(image_rgb, face.box.square(CROP_FACTOR), _CROP_PX)
+    crop = cut_square(image_rgb, view_of(face.box, image_rgb), _CROP_PX)
     picture = base64.b64encode(encode_jpeg(crop)).decode("ascii")
     student = "".join(_answer_row(answer, face) for answer in face.answers[:1])
     return (

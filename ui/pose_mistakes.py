@@ -14,7 +14,7 @@ from db.filters import FaceFilter
 from db.queue_items import QueueItem
 from db.review_queue import QueueQuery, peek
 from db.scores import pose_distance_deg
-from ui.stored_faces import CROP_FACTOR, photo_file
+from ui.stored_faces import photo_file, view_of
 from ui.studio import Studio
 
 #: The queue is ordered by the mean error of the three angles, which near profile says less than
@@ -55,10 +55,14 @@ def worst_poses(studio: Studio, faces: FaceFilter, count: int) -> list[PoseMista
 def draw_pose(studio: Studio, image_id: int, box: FaceBox, pose: HeadPose) -> bytes:
     """A JPEG of the face with the axes of a pose."""
     image, data = photo_file(studio, image_id)
-    crop_rgb = cut_square(decode_image(data, image.name), box.square(CROP_FACTOR), _SIDE_PX)
-    side_px = _SIDE_PX / CROP_FACTOR
-    margin_px = (_SIDE_PX - side_px) / 2
-    face = FacePrediction(
-        box=FaceBox(margin_px, margin_px, side_px, side_px), mask=None, pose=pose, model_id=""
+    image_rgb = decode_image(data, image.name)
+    view = view_of(box, image_rgb)
+    scale = _SIDE_PX / view.width_px
+    seen = FaceBox(
+        (box.left_px - view.left_px) * scale,
+        (box.top_px - view.top_px) * scale,
+        box.width_px * scale,
+        box.height_px * scale,
     )
-    return encode_jpeg(draw_faces(crop_rgb, [face]))
+    face = FacePrediction(box=seen, mask=None, pose=pose, model_id="")
+    return encode_jpeg(draw_faces(cut_square(image_rgb, view, _SIDE_PX), [face]))

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
-from core.crop import cut_square
+from core.crop import cut_square, square_inside
 from core.faces import FaceBox
 from core.images import decode_image, encode_jpeg
 from db.annotations import current_annotations, history
@@ -21,7 +22,7 @@ from db.queue_items import QueueItem, items_of
 from db.review_queue import Cursor, Order, Page, QueueQuery, count, peek
 from ui.studio import Studio
 
-#: Shown around a face: more than the models see, so that a person can judge.
+#: Shown of a face: more than the models see, where there is more, so that a person can judge.
 CROP_FACTOR = 1.5
 CROP_PX = 200
 
@@ -142,4 +143,10 @@ def face_crop(studio: Studio, image_id: int, box: FaceBox, side_px: int = CROP_P
 
 def _cut(image: Image, data: bytes, box: FaceBox, side_px: int) -> bytes:
     image_rgb = decode_image(data, image.name)
-    return encode_jpeg(cut_square(image_rgb, box.square(CROP_FACTOR), side_px))
+    return encode_jpeg(cut_square(image_rgb, view_of(box, image_rgb), side_px))
+
+
+def view_of(box: FaceBox, image_rgb: np.ndarray) -> FaceBox:
+    """The square that is shown of a face."""
+    height_px, width_px = image_rgb.shape[:2]
+    return square_inside(box, CROP_FACTOR, width_px, height_px)
