@@ -7,6 +7,7 @@ all faces within of their colours.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -31,8 +32,8 @@ _SYMBOLS = ("x", "circle", "square", "diamond", "cross", "triangle-up", "star")
 MOST_DOTS = 1000
 #: The legend has the map's top from here on, of its height.
 _LEGEND_FROM = 0.88
-#: Spots along each side of the map that are tried, the finest first.
-_SPOTS = tuple(np.geomspace(280, 12, 20))
+#: Spots along each side of the map that are tried.
+_SPOTS = tuple(np.geomspace(12, 280, 20))
 
 
 def map_numbers(
@@ -69,12 +70,14 @@ def dots(numbers: pd.DataFrame, colors: pd.Series) -> pd.DataFrame:
     xy = numbers[["x", "y"]].to_numpy()
     share = (xy - xy.min(axis=0)) / np.maximum(np.ptp(xy, axis=0), 1e-9)
     color = pd.factorize(colors)[0]
-    for spots in _SPOTS:
+
+    def kept(spots: float) -> np.ndarray:
+        """The first row of each colour on each spot."""
         column, row = (share * spots).astype(int).T
-        _, kept = np.unique((color * 1000 + column) * 1000 + row, return_index=True)
-        if len(kept) <= MOST_DOTS:
-            break
-    return numbers.iloc[np.sort(kept)]
+        return np.unique((color * 1000 + column) * 1000 + row, return_index=True)[1]
+
+    finest = bisect_right(_SPOTS, MOST_DOTS, key=lambda spots: len(kept(spots)))
+    return numbers.iloc[np.sort(kept(_SPOTS[max(0, finest - 1)]))]
 
 
 def chosen_faces(
