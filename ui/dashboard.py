@@ -7,6 +7,7 @@ of the address. So what is seen can be sent to somebody as a link.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -36,6 +37,7 @@ MOST_CHOSEN = 2000
 #: Faces shown below a chart; the rest are one click away.
 SHOWN = 12
 _CROP_WIDTH_PX = 104
+_HEAD_START_S = 0.25
 #: In the state of a visit whose browser has drawn a chart.
 HAS_DRAWN = "has-drawn-a-chart"
 
@@ -93,9 +95,11 @@ def after_first_chart(draw: Callable[[], None]) -> None:
     """Draw what stands below the first charts of a page; once on a page.
 
     A browser that is sent nine charts at once shows none before it has drawn them all. So on the
-    first page of a visit, when it has most to load, the rest waits until it has drawn one.
+    first page of a visit, when it has most to load, the rest waits until it has drawn one; later
+    the first charts get a head start, in which it can draw them.
     """
     if HAS_DRAWN in st.session_state:
+        time.sleep(_HEAD_START_S)  # while the page still shows what it showed before
         draw()
     else:
         page_component("first_chart")(key="first-chart", on_drawn_change=_drawn)
@@ -114,7 +118,7 @@ def not_clickable(subtitle: str) -> str:
 def _without_title(figure: go.Figure) -> Iterator[None]:
     """On the page the title is text above the chart, which wraps on a phone; exports keep it."""
     title, margin_px = figure.layout.title.to_plotly_json(), figure.layout.margin.t
-    figure.update_layout(title=None, margin_t=8)
+    figure.update_layout(title=None, margin_t=14)
     try:
         yield
     finally:  # a copy of the figure instead would take ten times as long

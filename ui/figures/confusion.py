@@ -62,6 +62,7 @@ def confusion_chart(counts: Mapping[LabelPair, int], look: Look, faces: FaceFilt
         )
     )
     figure.update_layout(
+        margin={"l": 112, "b": 60},
         coloraxis={"cmin": 0, "cmax": 1, "showscale": False},
         xaxis={"title": {"text": "the student says"}, "showgrid": False, "side": "bottom"},
         yaxis={"title": {"text": "people say"}, "showgrid": False, "autorange": "reversed"},

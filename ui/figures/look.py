@@ -112,7 +112,9 @@ def _layout(look: Look) -> dict[str, object]:
         },
         "hoverlabel": {"bgcolor": look.panel, "bordercolor": look.border, "font": font},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "margin": {"l": 8, "r": 24, "t": 72, "b": 8},  # right: half of the last tick's label
+        # Room for ticks and titles of axes, right for half of the last tick's label. What needs
+        # more gets it, but then the browser draws the chart twice.
+        "margin": {"l": 72, "r": 24, "t": 72, "b": 54},
         "hovermode": "closest",
         "hoverdistance": 100,  # a click goes to the nearest mark: fingers are not exact
         "dragmode": False,  # on a phone, a finger on a chart scrolls the page
