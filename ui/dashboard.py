@@ -90,7 +90,6 @@ def show_chart(chart: Chart, *, sample: bool = False) -> None:
             _faces_of_mark(chart)
 
 
-@st.fragment
 def after_first_chart(draw: Callable[[], None]) -> None:
     """Draw what stands below the first charts of a page; once on a page.
 
@@ -100,6 +99,12 @@ def after_first_chart(draw: Callable[[], None]) -> None:
     """
     if HAS_DRAWN in st.session_state:
         time.sleep(_HEAD_START_S)  # while the page still shows what it showed before
+    _rest_of_page(draw)
+
+
+@st.fragment
+def _rest_of_page(draw: Callable[[], None]) -> None:
+    if HAS_DRAWN in st.session_state:
         draw()
     else:
         page_component("first_chart")(key="first-chart", on_drawn_change=_drawn)
