@@ -28,8 +28,8 @@ RIGHT, WRONG, NO_LABEL = "right", "wrong", "no label"
 SOURCES_SHOWN = 5
 OTHERS = "other sources"
 _SYMBOLS = ("x", "circle", "square", "diamond", "cross", "triangle-up", "star")
-#: Drawn dots; each is an element of the page, and a change of 1,000 took half a second.
-MOST_DOTS = 800
+#: Drawn dots; each is an element of the page, and a change of 800 took half a second.
+MOST_DOTS = 600
 #: The legend has the map's top from here on, of its height.
 _LEGEND_FROM = 0.88
 #: Spots along each side of the map that are tried.
