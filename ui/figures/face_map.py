@@ -144,7 +144,11 @@ def map_chart(numbers: pd.DataFrame, coloring: Coloring, model: str, look: Look)
         xaxis=hidden,
         yaxis=hidden | {"scaleanchor": "x", "domain": (0, _LEGEND_FROM)},
         legend={"itemsizing": "constant", "y": 1, "yanchor": "top"},
-        margin={"autoexpand": False},  # else all is drawn twice: before and after making room
+        margin={
+            "autoexpand": False,
+            "l": 8,
+            "b": 8,
+        },  # else all is drawn twice: before and after making room
     )
     return figure
 
