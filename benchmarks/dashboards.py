@@ -5,7 +5,7 @@
 For each page: seconds from the address to its first drawn chart, in a browser that has been in the
 studio before, right after a face was labelled, so that all is counted anew, and again without a
 change; from a click in the menu after another label; medians. And seconds from a change of a widget
-to the chart that follows it: the slowest of several.
+on a page at rest to the chart that follows it: the slowest of several changes, of each the median.
 ``--home`` keeps the made-up database (some minutes to make) for the next time.
 """
 

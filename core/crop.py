@@ -61,14 +61,19 @@ def cut_square(image_rgb: np.ndarray, square: FaceBox, size_px: int) -> np.ndarr
 
 
 def square_inside(box: FaceBox, factor: float, width_px: int, height_px: int) -> FaceBox:
-    """As ``box.square(factor)``, for people to look at: moved into the picture, and no larger than
-    it as long as the whole box is seen, so that little or nothing is black."""
-    side = box.square(min(factor, max(1.0, min(width_px, height_px) / box.square().width_px)))
+    """``box.square(factor)``, for people to look at, without black edges where that can be.
+
+    It is moved into the picture, and made smaller where the picture is, but not than the box. A box
+    that lies outside the picture stays there.
+    """
+    if box.intersection_over_union(FaceBox(0, 0, width_px, height_px)) == 0:
+        return box.square(factor)
+    square = box.square(min(factor, max(1.0, min(width_px, height_px) / box.square().width_px)))
     return FaceBox(
-        _moved_inside(side.left_px, side.width_px, width_px),
-        _moved_inside(side.top_px, side.height_px, height_px),
-        side.width_px,
-        side.height_px,
+        _moved_inside(square.left_px, square.width_px, width_px),
+        _moved_inside(square.top_px, square.height_px, height_px),
+        square.width_px,
+        square.height_px,
     )
 
 

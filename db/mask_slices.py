@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from sqlite_utils import Database
 
 from db.database import select
-from db.filters import FaceFilter, Range, where
+from db.filters import FaceFilter, Range
 from db.mask_statistics import COMPARED
-from db.splits import BySplit, tallies_by_split
+from db.splits import BySplit, tallies_by_split, where_of_all_splits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +75,10 @@ def error_slices(db: Database, filter: FaceFilter) -> BySplit[dict[str, list[Sli
     """By ``source``, ``occluded`` and each dimension: how many of the labelled faces are wrong.
 
     One pass counts the cells of a cube; its margins are summed here. Faces of which a property is
-    not known are left out of that slice. The filter says nothing of the split.
+    not known are left out of that slice. The filter names no split.
     """
     sources = {row["id"]: row["name"] for row in select(db, "SELECT id, name FROM sources")}
-    condition = where(filter)
+    condition = where_of_all_splits(filter)
     axes = [_bin_sql(dimension) for dimension in DIMENSIONS]
     axes += ["coalesce(f.lower_face_occluded, 2)", "(s.mask_label <> s.predicted_label)"]
     key = "s.source_id"

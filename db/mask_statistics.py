@@ -1,6 +1,6 @@
 """Where the serving student errs on masks: counts over the faces that people labelled.
 
-Of every split at once: the filter says nothing of it.
+Of every split at once: the filter names none.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from sqlite_utils import Database
 
 from core.faces import MASK_CLASSES, MaskLabel
 from db.database import select
-from db.filters import FaceFilter, where
-from db.splits import SPLIT_CODE, BySplit, by_split, tallies_by_split
+from db.filters import FaceFilter
+from db.splits import SPLIT_CODE, BySplit, by_split, tallies_by_split, where_of_all_splits
 from db.statistics import LabelPair
 
 #: Faces with a label and an answer; a further condition is to be filled in.
@@ -34,7 +34,7 @@ class ConfidenceBin:
 
 def confusion(db: Database, filter: FaceFilter) -> BySplit[dict[LabelPair, int]]:
     """How often each (label, prediction) occurs."""
-    condition = where(filter)
+    condition = where_of_all_splits(filter)
     key = f"{_class_code('s.mask_label')} * 10 + {_class_code('s.predicted_label')}"
     rows = f"face_states s WHERE {COMPARED.format(condition.sql)}"
     (found,) = tallies_by_split(db, [key], rows, condition.values)
@@ -53,7 +53,7 @@ def calibration(
     db: Database, filter: FaceFilter, *, bins: int = 15
 ) -> BySplit[list[ConfidenceBin]]:
     """Confidence against truth, in bins of equal width; empty bins left out."""
-    condition = where(filter)
+    condition = where_of_all_splits(filter)
     rows = db.execute(
         f"SELECT {SPLIT_CODE} AS split_code, min(cast(s.confidence * {bins:d} AS INTEGER),"
         f" {bins - 1:d}) AS bin, count(*), sum(s.mask_label = s.predicted_label), sum(s.confidence)"
@@ -100,7 +100,7 @@ class ScoreCounts:
 
 def score_counts(db: Database, filter: FaceFilter, *, bins: int = 200) -> BySplit[ScoreCounts]:
     """The serving student's probabilities of ``masked`` on labelled faces: for thresholds."""
-    condition = where(filter)
+    condition = where_of_all_splits(filter)
     key = (
         f"({_class_code('s.mask_label')} * 1000 + min(cast(p.p_masked * {bins:d} AS INTEGER),"
         f" {bins - 1:d})) * 10 + (p.p_masked > p.p_unmasked)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from sqlite_utils import Database
@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from core.faces import MaskLabel
 from db.filters import FaceFilter, where
 from db.images import SPLITS
-from db.splits import SPLIT_CODE, BySplit, by_split, tallies_by_split
+from db.splits import SPLIT_CODE, BySplit, by_split, tallies_by_split, where_of_all_splits
 
 AXES = ("yaw", "pitch", "roll")
 #: Bins of people's angle; what lies beyond ±_REACH_DEG counts as the last bin.
@@ -61,8 +61,16 @@ class PoseCell:
     geodesic_squares: float
 
 
-#: The sums of a cell, as ``pose_cells`` reads them.
-_SUMS = tuple(field.name for field in fields(PoseCell))[5:]
+#: The sums of a cell, and what is summed, in SQL.
+_SUMS = {
+    **{f"{axis}_abs": f"abs({axis})" for axis in AXES},
+    **{f"{axis}_sum": axis for axis in AXES},
+    **{f"{axis}_squares": f"{axis} * {axis}" for axis in AXES},
+    "mae": "mae",
+    "mae_squares": "mae * mae",
+    "geodesic": "geodesic",
+    "geodesic_squares": "geodesic * geodesic",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +96,13 @@ def error_sums(db: Database, filter: FaceFilter) -> ErrorSums:
 def pose_cells(db: Database, filter: FaceFilter) -> BySplit[list[PoseCell]]:
     """The errors by cell, in one pass; any marginal is a sum of cells.
 
-    The filter says nothing of the split.
+    The filter names no split.
     """
     _need_trigonometry(db)
-    condition = where(filter)
+    condition = where_of_all_splits(filter)
     bins = ", ".join(f"{_bin_sql(axis)} AS {axis}_bin" for axis in AXES)
     errors = ", ".join(f"s.{axis}_deg - s.label_{axis}_deg AS {axis}" for axis in AXES)
-    terms = [term.format(axis) for term in ("abs({0})", "{0}", "{0} * {0}") for axis in AXES]
-    terms += ["mae", "mae * mae", "geodesic", "geodesic * geodesic"]
-    sums = ", ".join(f"sum({term})" for term in terms)  # in the order of _SUMS
+    sums = ", ".join(f"sum({term})" for term in _SUMS.values())
     # Materialized, because SQLite would compute a sine anew for every use of it.
     rows = db.execute(
         f"WITH turned AS MATERIALIZED (SELECT {SPLIT_CODE} AS split_code, {bins},"
@@ -182,9 +188,9 @@ def said_against_true(
 ) -> BySplit[dict[str, dict[tuple[int, int], int]]]:
     """For each axis, faces by (people's angle, student's angle), both the cell's lower end.
 
-    The filter says nothing of the split.
+    The filter names no split.
     """
-    condition = where(filter)
+    condition = where_of_all_splits(filter)
     keys = [
         f"cast((s.label_{axis}_deg + 360) / {TRUE_STEP_DEG} AS INTEGER) * 1000"
         f" + cast(s.{axis}_deg / {SAID_STEP_DEG} + 360 AS INTEGER)"

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
+from db.filters import Condition, FaceFilter, where
 from db.images import SPLITS
 from db.tally import tallies
 
@@ -22,6 +23,13 @@ SPLIT_CODE = (
     + " ELSE 0 END"
 )
 _CODES = 1 + len(SPLITS)
+
+
+def where_of_all_splits(filter: FaceFilter) -> Condition:
+    """As ``db.filters.where``. Raises ValueError where the filter names a split."""
+    if filter.split is not None:
+        raise ValueError(f"all splits are counted at once, got a filter of {filter.split!r} alone")
+    return where(filter)
 
 
 def tallies_by_split(

@@ -175,6 +175,7 @@ def test_what_is_not_square_is_refused() -> None:
         (FaceBox(0, 80, 20, 20), (100, 100), (0, 70, 30)),  # moved away from a corner
         (FaceBox(0, 0, 112, 112), (112, 112), (0, 0, 112)),  # a crop: nothing more is there
         (FaceBox(10, 5, 90, 90), (120, 110), (0, 0, 110)),  # as much as there is
+        (FaceBox(-50, 0, 20, 20), (100, 100), (-55, -5, 30)),  # outside, and left there
         (FaceBox(0, 0, 100, 40), (100, 40), (0, -30, 100)),  # the whole box, whatever is black
     ],
 )

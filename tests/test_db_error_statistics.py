@@ -142,6 +142,24 @@ def test_a_split_counts_its_own_faces(
     assert sum(pose_statistics.said_against_true(db, every)[split]["yaw"].values()) == posed
 
 
+def test_nothing_is_counted_where_nothing_is(tmp_path: Path) -> None:
+    every = FaceFilter()
+    with connect(open_home(tmp_path)) as db:
+        for split in (None, *SPLITS):
+            assert set(mask_statistics.confusion(db, every)[split].values()) == {0}
+            assert mask_statistics.calibration(db, every)[split] == []
+            scores = mask_statistics.score_counts(db, every)[split]
+            assert sum(map(sum, scores.bins.values())) == 0
+            assert not any(mask_slices.error_slices(db, every)[split].values())
+            assert pose_statistics.pose_cells(db, every)[split] == []
+            assert not any(pose_statistics.said_against_true(db, every)[split].values())
+
+
+def test_a_filter_of_one_split_is_refused(db: Database) -> None:
+    with pytest.raises(ValueError, match="all splits are counted at once, got a filter of 'val'"):
+        mask_statistics.confusion(db, FaceFilter(split="val"))
+
+
 def test_faces_without_a_split_count_among_all_alone(tmp_path: Path) -> None:
     home = open_home(tmp_path)
     with connect(home) as db:

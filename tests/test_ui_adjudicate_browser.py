@@ -118,7 +118,7 @@ def test_a_key_decides_the_next_case_comes_and_undo_opens_it_again(
     sees(page, second, "1 of 1")
     assert present(studio, first).label.mask == INCORRECT
     page.keyboard.press("Control+z")
-    expect(page.get_by_text(f"Took back: face {first} is {before.mask} again.")).to_be_visible()
+    expect(page.get_by_text(f"Undone on face {first}, now: {before.mask}")).to_be_visible()
     sees(page, first, "1 of 2")
     assert present(studio, first).label == before
     assert story(studio, first)[1:] == [("judge", "adjudication"), ("judge", "undo")]

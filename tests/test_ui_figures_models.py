@@ -226,6 +226,14 @@ def test_dots_without_a_lasso_are_themselves_and_nothing_is_nothing() -> None:
     assert face_map.chosen_faces(numbers, "label", selection([])) is None
 
 
+def test_many_colours_all_over_the_map_are_still_few_dots() -> None:
+    rng = np.random.default_rng(0)
+    numbers = pd.DataFrame(rng.uniform(size=(20_000, 2)), columns=["x", "y"])
+    colors = pd.Series(rng.integers(0, 6, len(numbers)))
+    drawn = face_map.dots(numbers, colors)
+    assert face_map.MOST_DOTS / 3 < len(drawn) <= face_map.MOST_DOTS
+
+
 def test_pairs_are_sorted_by_what_is_wrong_and_one_picture_is_no_duplicate_of_itself() -> None:
     kinds = pair_kinds([(1, 2, 0), (1, 4, 1), (3, 4, 2), (1, 99, 0)], STATES)
     assert kinds["all"] == [(1, 2, 0), (1, 4, 1)]

@@ -72,7 +72,8 @@ def undo(studio: Studio, *, annotator: str) -> str:
     """Take back the annotator's last gesture. Raises NothingToUndo, StaleVersion."""
     events = actions.undo_last(studio, annotator=annotator)
     now = {describe(event.label) for event in events}
-    return f"Undone on {len(events):,} faces, now: {', '.join(sorted(now))}"
+    faces = f"face {events[0].face_id}" if len(events) == 1 else f"{len(events):,} faces"
+    return f"Undone on {faces}, now: {', '.join(sorted(now))}"
 
 
 def _change(face: QueueItem, verdict: actions.Verdict | None) -> Change:

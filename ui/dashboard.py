@@ -37,6 +37,9 @@ MOST_CHOSEN = 2000
 #: Faces shown below a chart; the rest are one click away.
 SHOWN = 12
 _CROP_WIDTH_PX = 104
+#: Above a chart without title: half of the highest tick's label.
+_TOP_PX = 14
+#: How long a browser needs for the first charts of a page that it has drawn before.
 _HEAD_START_S = 0.25
 #: In the state of a visit whose browser has drawn a chart.
 HAS_DRAWN = "has-drawn-a-chart"
@@ -123,7 +126,7 @@ def not_clickable(subtitle: str) -> str:
 def _without_title(figure: go.Figure) -> Iterator[None]:
     """On the page the title is text above the chart, which wraps on a phone; exports keep it."""
     title, margin_px = figure.layout.title.to_plotly_json(), figure.layout.margin.t
-    figure.update_layout(title=None, margin_t=14)
+    figure.update_layout(title=None, margin_t=_TOP_PX)
     try:
         yield
     finally:  # a copy of the figure instead would take ten times as long

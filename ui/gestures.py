@@ -7,7 +7,7 @@ import streamlit as st
 from db.errors import StudioError
 from db.labels import describe
 from db.queue_items import QueueItem
-from ui import actions
+from ui import actions, bulk_actions
 from ui.actions import Verdict
 from ui.studio import Studio, current_studio
 
@@ -36,8 +36,8 @@ def undo_button() -> None:
 def _undo() -> None:
     studio = current_studio()
     try:
-        events = actions.undo_last(studio, annotator=studio.who(st.context.headers))
+        done = bulk_actions.undo(studio, annotator=studio.who(st.context.headers))
     except StudioError as error:
         st.toast(str(error), icon=":material/error:")
     else:
-        st.toast(f"Took back: face {events[0].face_id} is {describe(events[0].label)} again.")
+        st.toast(done)

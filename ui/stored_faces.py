@@ -117,11 +117,14 @@ def photo_file(studio: Studio, image_id: int) -> tuple[Image, bytes]:
 
 
 def crop_of_face(studio: Studio, face_id: int, side_px: int = CROP_PX) -> bytes:
-    """As ``face_crop``, of a face by its number. Raises NotFound."""
+    """A square JPEG whose centre and two thirds of whose side are the box's, be it black around:
+    the review page draws head poses there. Raises NotFound.
+    """
     with connect(studio.home, read_only=True) as db:
         face = get_face(db, face_id)
         image = get_image(db, face.image_id)
-    return _cut(image, read_bytes(studio.home, image), face.box, side_px)
+    image_rgb = decode_image(read_bytes(studio.home, image), image.name)
+    return encode_jpeg(cut_square(image_rgb, face.box.square(CROP_FACTOR), side_px))
 
 
 def photo_view(studio: Studio, image_id: int, max_px: int) -> bytes:
@@ -138,10 +141,7 @@ def photo_view(studio: Studio, image_id: int, max_px: int) -> bytes:
 
 def face_crop(studio: Studio, image_id: int, box: FaceBox, side_px: int = CROP_PX) -> bytes:
     """A square JPEG of a face with some of what is around it."""
-    return _cut(*photo_file(studio, image_id), box, side_px)
-
-
-def _cut(image: Image, data: bytes, box: FaceBox, side_px: int) -> bytes:
+    image, data = photo_file(studio, image_id)
     image_rgb = decode_image(data, image.name)
     return encode_jpeg(cut_square(image_rgb, view_of(box, image_rgb), side_px))
 

@@ -33,7 +33,7 @@ MOST_DOTS = 600
 #: The legend has the map's top from here on, of its height.
 _LEGEND_FROM = 0.88
 #: Spots along each side of the map that are tried.
-_SPOTS = tuple(np.geomspace(12, 280, 20))
+_SPOTS = tuple(np.geomspace(6, 280, 24))
 
 
 def map_numbers(
@@ -144,11 +144,8 @@ def map_chart(numbers: pd.DataFrame, coloring: Coloring, model: str, look: Look)
         xaxis=hidden,
         yaxis=hidden | {"scaleanchor": "x", "domain": (0, _LEGEND_FROM)},
         legend={"itemsizing": "constant", "y": 1, "yanchor": "top"},
-        margin={
-            "autoexpand": False,
-            "l": 8,
-            "b": 8,
-        },  # else all is drawn twice: before and after making room
+        # expanding, all would be drawn twice: before and after making room
+        margin={"autoexpand": False, "l": 8, "b": 8},
     )
     return figure
 

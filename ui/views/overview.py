@@ -32,11 +32,13 @@ def show() -> None:
     # Filled in the order in which they are counted: a million faces are counted for a while.
     next_steps = st.container()
     _labels(source)
-    after_first_chart(partial(_trend, source))
+    trend = st.container()
     if not source.is_sample:
         with next_steps:
             _next(source)
     _figures(source, faces, places)
+    with trend:
+        after_first_chart(partial(_trend, source))
 
 
 def count_ahead(studio: Studio) -> None:
