@@ -178,16 +178,15 @@ def _names(cls: type[FaceFilter]) -> str:
 
 #: What was corrected alone, a pose or a note, says nothing of the mask, and an undo only goes back.
 _CONFIRMED = (
-    "(EXISTS (SELECT 1 FROM annotation_events e"
+    "coalesce(s.version > 1 AND EXISTS (SELECT 1 FROM annotation_events e"
     " JOIN annotation_events before ON before.id = e.previous_event_id"
     " JOIN annotation_actions a ON a.id = e.action_id"
     " WHERE e.id = s.event_id AND a.kind IN ('label', 'redo') AND e.mask_label = before.mask_label"
     " AND e.note IS before.note"
     " AND e.yaw_deg IS before.yaw_deg AND e.pitch_deg IS before.pitch_deg"
     " AND e.roll_deg IS before.roll_deg)"
-    " OR EXISTS (SELECT 1 FROM present_reviews r"
-    " WHERE r.face_id = s.face_id AND r.mask_label = s.mask_label)"
-    " OR EXISTS (SELECT 1 FROM adjudications d WHERE d.event_id = s.event_id))"
+    " OR (s.face_id, s.mask_label) IN (SELECT face_id, mask_label FROM present_reviews)"
+    " OR s.event_id IN (SELECT event_id FROM adjudications), 0)"
 )
 _CONDITIONS: Mapping[str, Callable[[Any], Condition]] = {
     # The + keeps SQLite from hopping along an index where reading all rows is faster.

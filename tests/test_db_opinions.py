@@ -190,7 +190,7 @@ def test_an_undone_decision_opens_the_case_again(db: Database, face: int) -> Non
 
 
 def test_a_label_is_confirmed_by_giving_it_again_agreeing_or_deciding(
-    db: Database, face: int
+    db: Database, home: Home, face: int
 ) -> None:
     def is_confirmed() -> bool:
         found = [
@@ -224,6 +224,9 @@ def test_a_label_is_confirmed_by_giving_it_again_agreeing_or_deciding(
     assert not is_confirmed()
     settle(db, face, MASKED, version=7)
     assert is_confirmed()
+    bare = add_face(db, home, 2)  # without a label nothing is confirmed
+    found = peek(db, QueueQuery(order="newest", filter=FaceFilter(confirmed=False))).items
+    assert [item.face_id for item in found] == [bare]
 
 
 def test_decisions_are_only_ever_added(db: Database, face: int) -> None:
