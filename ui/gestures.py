@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from db.errors import StudioError
@@ -12,9 +15,20 @@ from ui.actions import Verdict
 from ui.studio import Studio, current_studio
 
 
+def say_done(act: Callable[[], str]) -> None:
+    """Do it, and show for a moment what it says, or why it could not be done."""
+    try:
+        done = act()
+    except StudioError as error:
+        st.toast(str(error), icon=":material/error:")
+    else:
+        st.toast(done)
+
+
 def label_face(studio: Studio, item: QueueItem, verdict: Verdict) -> None:
     """Say what a face is that the page shows; not where somebody else was faster."""
-    try:
+
+    def act() -> str:
         (event,) = actions.label_faces(
             studio,
             {item.face_id: item.version},
@@ -22,10 +36,9 @@ def label_face(studio: Studio, item: QueueItem, verdict: Verdict) -> None:
             annotator=studio.who(st.context.headers),
             op_id=actions.new_op_id(),
         )
-    except StudioError as error:
-        st.toast(str(error), icon=":material/error:")
-    else:
-        st.toast(f"Face {item.face_id}: {describe(event.label)}. Ctrl+Z takes it back.")
+        return f"Face {item.face_id}: {describe(event.label)}. Ctrl+Z takes it back."
+
+    say_done(act)
 
 
 def undo_button() -> None:
@@ -34,10 +47,5 @@ def undo_button() -> None:
 
 
 def _undo() -> None:
-    studio = current_studio()
-    try:
-        done = bulk_actions.undo(studio, annotator=studio.who(st.context.headers))
-    except StudioError as error:
-        st.toast(str(error), icon=":material/error:")
-    else:
-        st.toast(done)
+    who = current_studio().who(st.context.headers)
+    say_done(partial(bulk_actions.undo, current_studio(), annotator=who))

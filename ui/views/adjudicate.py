@@ -6,10 +6,9 @@ import streamlit as st
 
 from core.faces import MASK_CLASSES, HeadPose
 from db.adjudication import Case
-from db.errors import StudioError
 from db.labels import KEEP, Change, Label, describe
 from ui import actions, opinions, stored_faces
-from ui.gestures import undo_button
+from ui.gestures import say_done, undo_button
 from ui.model_words import model_lines
 from ui.name_form import show_name
 from ui.plain import plain
@@ -122,17 +121,17 @@ def _settle(studio: Studio, case: Case, decision: Label, pose: HeadPose | None) 
         change = Change(**face, rejected=True)
     else:
         change = Change(**face, mask=decision.mask, pose=pose or KEEP)
-    try:
+
+    def act() -> str:
         opinions.settle(
             studio,
             change,
             annotator=studio.who(st.context.headers),
             op_id=actions.new_op_id(),
         )
-    except StudioError as error:
-        st.toast(str(error), icon=":material/error:")
-    else:
-        st.toast(f"Face {case.face_id}: {describe(decision)}. Ctrl+Z takes it back.")
+        return f"Face {case.face_id}: {describe(decision)}. Ctrl+Z takes it back."
+
+    say_done(act)
 
 
 def _note_key(case: Case) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from db.errors import NotFound, StudioError
+from db.errors import NotFound
 from db.faces import BY_DATASET, BY_PERSON
 from db.labels import describe
 from ui import stored_faces
 from ui.face_history import FaceHistory, Step, bring_back, face_history
+from ui.gestures import say_done
 from ui.model_words import model_lines
 from ui.pictures import show_picture
 from ui.plain import plain
@@ -113,12 +114,11 @@ def _restore_button(studio: Studio, found: FaceHistory, version: int, words: str
 
 
 def _restore(studio: Studio, face_id: int, version: int, seen: int) -> None:
-    try:
+    def act() -> str:
         event = bring_back(studio, face_id, version, seen, studio.who(st.context.headers))
-    except StudioError as error:
-        st.toast(str(error), icon=":material/error:")
-    else:
-        st.toast(f"“{describe(event.label)}” counts again; the history keeps what was there.")
+        return f"“{describe(event.label)}” counts again; the history keeps what was there."
+
+    say_done(act)
 
 
 def _models(found: FaceHistory) -> None:
