@@ -100,10 +100,15 @@ _LITE_POSE = Recipe(
     loss=POSE_LOSS,
 )
 
+_LITE_POSE_FURTHER = replace(_LITE_POSE, epochs=6, learning_rate=5e-4, warmup_epochs=0.25)
+
 POSE_TEACHERS: dict[str, Recipe] = {
     "lite0": _LITE_POSE,
     "lite1": replace(_LITE_POSE, name="lite1", network="lite1-pose"),
     "lite2": replace(_LITE_POSE, name="lite2", network="lite2-pose"),
+    # for --init with a teacher of that name
+    "lite1-further": replace(_LITE_POSE_FURTHER, name="lite1-further", network="lite1-pose"),
+    "lite2-further": replace(_LITE_POSE_FURTHER, name="lite2-further", network="lite2-pose"),
     "resnet18": Recipe(name="resnet18", network="resnet18-pose", epochs=8, loss=POSE_LOSS),
     "regnetx004": Recipe(name="regnetx004", network="regnetx004-pose", epochs=6, loss=POSE_LOSS),
     "paper": replace(_PAPER, loss=PAPER_POSE_LOSS),
