@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from core.faces import MaskLabel
 from db.database import select
+from db.filters import CONFIRMED
 
 #: What a face is counted as besides its mask label.
 NOT_A_FACE, UNLABELLED = "not a face", "unlabelled"
@@ -33,7 +34,7 @@ class LabelDay:
     """Labels that were given on a day (UTC) and still count.
 
     ``doubts`` has how many of them are doubted by so many hundredths at least, and by less than one
-    more; labels that nothing has doubted or confirmed yet are in ``labels`` alone.
+    more; those that no student has seen, or that were confirmed since, are in ``labels`` alone.
     """
 
     day: str
@@ -83,8 +84,9 @@ def label_days(db: Database) -> list[LabelDay]:
     """Each day's labels by how much they are doubted: enough for any threshold."""
     rows = select(
         db,
-        f"SELECT substr(annotated_at, 1, 10) AS day, {_DOUBT} AS doubt, count(*) AS labels"
-        " FROM face_states WHERE is_labelled = 1 AND mask_label IS NOT NULL GROUP BY 1, 2",
+        f"SELECT substr(annotated_at, 1, 10) AS day, iif({CONFIRMED}, NULL, {_DOUBT}) AS doubt,"
+        " count(*) AS labels FROM face_states s"
+        " WHERE is_labelled = 1 AND mask_label IS NOT NULL GROUP BY 1, 2",
     )
     days: dict[str, dict[int | None, int]] = {}
     for row in rows:

@@ -176,15 +176,13 @@ def _names(cls: type[FaceFilter]) -> str:
     return ", ".join(field.name for field in fields(cls))
 
 
-#: What was corrected alone, a pose or a note, says nothing of the mask, and an undo only goes back.
-_CONFIRMED = (
+#: Of ``face_states s``: 1 where the label was given again, by an event about nothing else, was
+#: agreed with, or was decided.
+CONFIRMED = (
     "coalesce(s.version > 1 AND EXISTS (SELECT 1 FROM annotation_events e"
     " JOIN annotation_events before ON before.id = e.previous_event_id"
-    " JOIN annotation_actions a ON a.id = e.action_id"
-    " WHERE e.id = s.event_id AND a.kind IN ('label', 'redo') AND e.mask_label = before.mask_label"
-    " AND e.note IS before.note"
-    " AND e.yaw_deg IS before.yaw_deg AND e.pitch_deg IS before.pitch_deg"
-    " AND e.roll_deg IS before.roll_deg)"
+    " WHERE e.id = s.event_id AND e.mask_label = before.mask_label"
+    " AND NOT EXISTS (SELECT 1 FROM events_beside_the_mask WHERE id = e.id))"
     " OR (s.face_id, s.mask_label) IN (SELECT face_id, mask_label FROM present_reviews)"
     " OR s.event_id IN (SELECT event_id FROM adjudications), 0)"
 )
@@ -232,7 +230,7 @@ _CONDITIONS: Mapping[str, Callable[[Any], Condition]] = {
     "disputed": lambda wanted: Condition(
         f"s.face_id {'IN' if wanted else 'NOT IN'} (SELECT face_id FROM disputes)"
     ),
-    "confirmed": lambda wanted: Condition(f"{'' if wanted else 'NOT '}{_CONFIRMED}"),
+    "confirmed": lambda wanted: Condition(f"{'' if wanted else 'NOT '}{CONFIRMED}"),
     "split": lambda split: Condition("s.split = ?", (split,)),
     "name": lambda part: Condition(
         "EXISTS (SELECT 1 FROM faces f JOIN images i ON i.id = f.image_id"

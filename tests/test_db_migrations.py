@@ -55,7 +55,7 @@ def version(home: Home) -> int:
 
 def test_a_new_home_has_the_whole_schema_and_is_private(tmp_path: Path) -> None:
     home = open_home(tmp_path / "new")
-    assert version(home) == SCHEMA_VERSION == 10
+    assert version(home) == SCHEMA_VERSION == 11
     assert home.root.stat().st_mode & 0o077 == 0
     assert home.database_path.stat().st_mode & 0o077 == 0
     with connect(home) as db:
@@ -108,6 +108,16 @@ def test_a_file_of_any_age_is_upgraded_to_the_same_schema(tmp_path: Path, step: 
     assert version(home) == step
     with connect(open_home(home.root)) as db, connect(open_home(tmp_path / "new")) as new:
         assert db.schema == new.schema
+
+
+def test_what_a_check_had_found_is_kept(tmp_path: Path) -> None:
+    home = old_home(tmp_path)
+    with closing(open_connection(home, check_version=False)) as db:
+        migrate(db, home, stop_before="0011_label_suspicions")
+        db.execute("UPDATE face_states SET label_error = 0.9, label_error_reason = 'so'")
+    with connect(open_home(tmp_path)) as db:
+        found = db.execute("SELECT * FROM label_suspicions").fetchall()  # of the labelled face
+        assert [tuple(row) for row in found] == [(2, 1, 0.9, "so")]
 
 
 def test_a_failing_step_leaves_the_old_file(
@@ -197,5 +207,5 @@ def test_the_steps_are_those_of_the_folder_in_order() -> None:
         "<Migrations 'maskpose_studio': [0001_images_and_faces, 0002_runs_models_predictions,"
         " 0003_annotations, 0004_review_queue, 0005_imports_and_settings, 0006_views,"
         " 0007_opinions, 0008_error_dimensions, 0009_predictions_by_face,"
-        " 0010_face_splits]>"
+        " 0010_face_splits, 0011_label_suspicions]>"
     )

@@ -21,6 +21,7 @@ from db.labels import Change
 from db.migrations import open_home
 from db.predictions import Prediction, store_predictions
 from db.review_queue import QueueQuery, count, peek
+from db.undo import undo
 
 U, M, I = MaskLabel  # noqa: E741
 SURE = {U: mask(0.9, 0.1, 0), M: mask(0.2, 0.8, 0), I: mask(0, 0.3, 0.7)}
@@ -148,12 +149,18 @@ def test_balance_counts_every_face_once_and_splits_only_labelled_ones(
     assert (split.part, split.faces, split.counts["unlabelled"]) == ("val", 7, 0)
 
 
-def test_doubtful_labels_are_counted_by_the_day_they_were_given(db: Database) -> None:
+def test_doubtful_labels_are_counted_by_the_day_they_were_given(home: Home, db: Database) -> None:
     (day,) = data_statistics.label_days(db)
     # the student's probability of the label is 0.1 (a masked face) and 0.2 (an unmasked one)
     for threshold, suspected in ((0.75, 2), (0.8, 2), (0.81, 1), (0.9, 1), (0.91, 0)):
         doubted = day.doubted(threshold)
         assert (doubted.labels, doubted.suspected) == (7, suspected), threshold
+    first = peek(db, QueueQuery(order="label_error", filter=FaceFilter(status="labelled"))).items[0]
+    with connect(home) as writing:
+        label(writing, first.face_id, first.label, base_version=first.version)
+        assert data_statistics.label_days(db)[0].doubted(0.9).suspected == 0  # confirmed
+        undo(writing, annotator="ann", client_op_id="undo")
+    assert data_statistics.label_days(db)[0].doubted(0.9).suspected == 1
 
 
 def test_repeated_pictures_are_counted_once_whatever_their_names(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from benchmarks.database_contents import STUDENT, TEACHER, fill
 from core.faces import HeadPose, MaskLabel
-from db.annotations import annotate
+from db.annotations import annotate, history
 from db.annotators import annotator_id
 from db.database import connect, write_transaction
 from db.filters import FaceFilter
@@ -26,6 +26,7 @@ from db.predictions import refresh_states
 from db.review_queue import Order, QueueQuery, _for_annotator, _walk, count, peek, take
 from db.reviews import give_opinion
 from db.saved_queues import NameTaken, save_queue, saved_queue
+from db.undo import redo, undo
 
 MASKED, UNMASKED = MaskLabel.MASKED, MaskLabel.UNMASKED
 ORDERS = get_args(Order)
@@ -196,6 +197,48 @@ def test_a_suspicion_from_elsewhere_leads_until_the_face_is_labelled_anew(
     forget_suspicions(db)
     refresh_states(db, faces)
     assert peek(db, query).items[-1].face_id == faces[0]
+
+
+def test_a_suspicion_outlives_what_says_nothing_of_the_mask(db: Database, faces: list[int]) -> None:
+    face = faces[0]
+    event = label(db, face, MASKED)
+    suspicion = Suspicion(face_id=face, event_id=event.event_id, score=0.99, reason="so")
+    store_suspicions(db, [suspicion])
+
+    def given(**what: object) -> str | None:
+        version = len(history(db, face))
+        change = Change(face_id=face, base_version=version, **what)
+        annotate(db, [change], annotator="ann", client_op_id=f"op {version}")
+        return reason()
+
+    def taken_back() -> str | None:
+        undo(db, annotator="ann", client_op_id=f"undo {len(history(db, face))}")
+        return reason()
+
+    def reason() -> str | None:
+        (item,) = peek(db, QueueQuery(order="newest", filter=FaceFilter(face_ids=(face,)))).items
+        assert (item.label_error == 0.99) == (item.label_error_reason == "so")
+        return item.label_error_reason
+
+    assert given(mask=UNMASKED) is None
+    assert taken_back() == "so"
+    redo(db, annotator="ann", client_op_id="redo")
+    assert reason() is None
+    assert taken_back() == "so"
+    assert given(pose=HeadPose(yaw_deg=1, pitch_deg=2, roll_deg=3)) == "so"
+    assert given(note="blurred") == "so"
+    assert given(mask=MASKED) is None  # confirmed
+    assert given(pose=HeadPose(yaw_deg=3, pitch_deg=2, roll_deg=1)) is None
+    assert taken_back() is None  # back to what was confirmed
+    assert taken_back() == "so"  # back before that
+    assert given(mask=UNMASKED) is None
+    assert given(mask=MASKED) is None  # now somebody has thought about it
+    assert given(note="sharp") is None
+    assert taken_back() is None
+    assert taken_back() is None  # unmasked
+    assert taken_back() == "so"
+    forget_suspicions(db)
+    assert given(note="sharper") is None
 
 
 def test_the_champion_decides_the_order(db: Database, faces: list[int]) -> None:

@@ -215,5 +215,5 @@ def test_a_suspected_label_is_corrected_or_confirmed_where_it_stands(studio: Stu
     assert [event.label.mask for event in said(studio, 11)] == [INCORRECT, MASKED]
     press(page, "Undo")
     press(page, "Undo")
-    assert "10" in waiting()
+    assert waiting() == asked
     assert [event.label.mask for event in said(studio, 10)] == [MASKED] * 3

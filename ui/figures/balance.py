@@ -140,5 +140,7 @@ def doubt_chart(days: Sequence[DoubtfulDay], threshold: float, look: Look) -> go
 
 def _doubtful(day: str, step: int, threshold: float) -> FaceFilter:
     after = pd.Timestamp(day) + pd.Timedelta(days=step)
-    given = FaceFilter(status="labelled", annotated_from=day, label_error=(threshold, 1.0))
+    given = FaceFilter(
+        status="labelled", annotated_from=day, label_error=(threshold, 1.0), confirmed=False
+    )
     return replace(given, annotated_before=after.strftime("%Y-%m-%d"))
