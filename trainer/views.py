@@ -134,7 +134,7 @@ class ViewDataset(Dataset):
     def _mask_targets(self, row: int, drawn: MaskLabel | None) -> dict[str, np.ndarray]:
         index, weight = self.pool.mask_index[row], self.pool.mask_weight[row]
         if drawn is not None:
-            index, weight = MASK_CLASSES.index(drawn), 1.0
+            index, weight = MASK_CLASSES.index(drawn), self.recipe.drawn_mask_weight
         elif self.pool.has_pose[row] and not weight:
             index, weight = UNMASKED, self.recipe.undrawn_mask_weight
         return {
