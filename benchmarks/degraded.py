@@ -4,9 +4,9 @@
 
 On ``val`` as it is every model is right on more than 99 of 100 faces, so nothing can be chosen
 there. Users bring faces from the back of a crowd. Faces with a pose count as unmasked. *Occluded*
-are those that face the camera and whose mouth or chin people could not mark: behind hands, cups,
-scarves, microphones, long beards. Pixels are those of the whole crop; looser crops than the sets
-have are filled by their edges.
+are those of them that face the camera and on which people could not mark mouth or chin, because of
+hands, cups, scarves, microphones, long beards. Pixels are those of the whole crop; looser crops
+than the sets have are filled by their edges.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from trainer.validation import drawn_over
 _WEIGHTS = Path("core/weights")
 SHIPPED = ("student", "teacher-mask-lite0", "teacher-mask-lite1")
 _BATCH = 128
-#: Nearer to the camera than this, the head itself hides neither mouth nor chin.
+#: With less yaw and pitch than this, the head itself hides neither mouth nor chin.
 _FACING_DEG = 45.0
 _MOUTH_AND_CHIN = (18, 20)  # of the 21 landmarks of AFLW
 _UNMASKED = MASK_CLASSES.index(MaskLabel.UNMASKED)
@@ -82,10 +82,17 @@ def main() -> None:
     found_here = measure(pool, networks, CONDITIONS)
     found_drawn = measure(drawn_over(pool), networks, drawn) if pool.has_pose.any() else ()
     for condition, model, found in chain(found_here, found_drawn):
-        bare = (found.specificity, found.specificity_occluded)
-        figures = (*bare, found.recall, found.mcc, found.macro_f1)
-        cells = " | ".join("" if value is None else f"{value:.4f}" for value in figures)
-        print(f"| {condition} | {model} | {cells} |", flush=True)
+        # what is drawn hides faces too
+        print(f"| {condition} | {model} | {_cells(found, condition not in drawn)} |", flush=True)
+
+
+def _cells(found: MaskMetrics, knows_occluded: bool) -> str:
+    right = ""
+    if knows_occluded and found.specificity_occluded is not None:
+        right = f"{found.specificity_occluded * found.n_occluded:.0f} of {found.n_occluded}"
+    numbers = (found.specificity, found.recall, found.mcc, found.macro_f1)
+    first, *others = ("" if value is None else f"{value:.4f}" for value in numbers)
+    return " | ".join((first, right, *others))
 
 
 def measure(
@@ -95,17 +102,18 @@ def measure(
 ) -> Iterator[tuple[str, str, MaskMetrics]]:
     """(condition, model, figures) for each."""
     truth = np.where(pool.has_mask, pool.mask_index, _UNMASKED)
-    occluded = lower_face_occluded(pool)
+    occluded = mouth_or_chin_unmarked(pool)
     for condition, (change, scale) in conditions.items():
         for model, network in networks.items():
             probabilities = _answers(network, pool, change, scale)
             yield condition, model, mask_metrics(truth, probabilities, occluded)
 
 
-def lower_face_occluded(pool: FacePool) -> np.ndarray:
-    """(N,) where mouth or chin are hidden by something else than the head's own turning."""
-    facing = pool.has_pose & (np.abs(pool.angles_deg[:, 0]) < _FACING_DEG)
-    return facing & np.isnan(pool.landmarks_px[:, _MOUTH_AND_CHIN, 0]).any(axis=1)
+def mouth_or_chin_unmarked(pool: FacePool) -> np.ndarray:
+    """(N,) whether a face with landmarks that faces the camera lacks that of mouth or chin."""
+    facing = pool.has_pose & (np.abs(pool.angles_deg[:, :2]) < _FACING_DEG).all(axis=1)
+    marked = np.isfinite(pool.landmarks_px[..., 0])
+    return facing & marked.any(axis=1) & ~marked[:, _MOUTH_AND_CHIN].all(axis=1)
 
 
 def _answers(network: FaceNetwork, pool: FacePool, change: Change, scale: float) -> np.ndarray:

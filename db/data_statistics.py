@@ -34,7 +34,7 @@ class LabelDay:
     """Labels that were given on a day (UTC) and still count.
 
     ``doubts`` has how many of them are doubted by so many hundredths at least, and by less than one
-    more; those that no student has seen, or that were confirmed since, are in ``labels`` alone.
+    more; those without a doubt, or confirmed since, are in ``labels`` alone.
     """
 
     day: str

@@ -176,13 +176,11 @@ def _names(cls: type[FaceFilter]) -> str:
     return ", ".join(field.name for field in fields(cls))
 
 
-#: Of ``face_states s``: 1 where the label was given again, by an event about nothing else, was
+#: Of ``face_states s``: 1 where the label was given again, by a gesture about nothing else, was
 #: agreed with, or was decided.
 CONFIRMED = (
-    "coalesce(s.version > 1 AND EXISTS (SELECT 1 FROM annotation_events e"
-    " JOIN annotation_events before ON before.id = e.previous_event_id"
-    " WHERE e.id = s.event_id AND e.mask_label = before.mask_label"
-    " AND NOT EXISTS (SELECT 1 FROM events_beside_the_mask WHERE id = e.id))"
+    "coalesce(s.version > 1 AND EXISTS (SELECT 1 FROM events_compared c WHERE c.id = s.event_id"
+    " AND c.kind IN ('label', 'redo') AND c.same_mask AND c.same_rest)"
     " OR (s.face_id, s.mask_label) IN (SELECT face_id, mask_label FROM present_reviews)"
     " OR s.event_id IN (SELECT event_id FROM adjudications), 0)"
 )

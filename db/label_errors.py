@@ -92,19 +92,18 @@ def labelled_faces(db: Database) -> list[LabelledFace]:
 
 def store_suspicions(db: Database, suspicions: Iterable[Suspicion]) -> int:
     """Keep suspicions about labels that still count; returns how many."""
-    rows = [asdict(suspicion) for suspicion in suspicions]
+    rows = [(s.score, s.reason, s.face_id, s.event_id) for s in suspicions]
     with write_transaction(db, durable=False):
         cursor = db.conn.executemany(
-            "UPDATE face_states SET label_error = :score, label_error_reason = :reason"
-            " WHERE face_id = :face_id AND event_id = :event_id",
+            "UPDATE face_states SET label_error = ?, label_error_reason = ?"
+            " WHERE face_id = ? AND event_id = ?",
             rows,
         )
         kept = cursor.rowcount
-        db.conn.executemany(
+        db.execute(
             "INSERT OR REPLACE INTO label_suspicions"
-            " SELECT face_id, event_id, :score, :reason FROM face_states"
-            " WHERE face_id = :face_id AND event_id = :event_id",
-            rows,
+            " SELECT face_id, event_id, label_error, label_error_reason FROM face_states"
+            " WHERE label_error_reason IS NOT NULL"
         )
         return kept
 

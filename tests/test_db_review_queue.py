@@ -215,6 +215,10 @@ def test_a_suspicion_outlives_what_says_nothing_of_the_mask(db: Database, faces:
         undo(db, annotator="ann", client_op_id=f"undo {len(history(db, face))}")
         return reason()
 
+    def done_again() -> str | None:
+        redo(db, annotator="ann", client_op_id=f"redo {len(history(db, face))}")
+        return reason()
+
     def reason() -> str | None:
         (item,) = peek(db, QueueQuery(order="newest", filter=FaceFilter(face_ids=(face,)))).items
         assert (item.label_error == 0.99) == (item.label_error_reason == "so")
@@ -222,23 +226,35 @@ def test_a_suspicion_outlives_what_says_nothing_of_the_mask(db: Database, faces:
 
     assert given(mask=UNMASKED) is None
     assert taken_back() == "so"
-    redo(db, annotator="ann", client_op_id="redo")
-    assert reason() is None
+    assert done_again() is None
     assert taken_back() == "so"
     assert given(pose=HeadPose(yaw_deg=1, pitch_deg=2, roll_deg=3)) == "so"
     assert given(note="blurred") == "so"
     assert given(mask=MASKED) is None  # confirmed
     assert given(pose=HeadPose(yaw_deg=3, pitch_deg=2, roll_deg=1)) is None
-    assert taken_back() is None  # back to what was confirmed
-    assert taken_back() == "so"  # back before that
-    assert given(mask=UNMASKED) is None
-    assert given(mask=MASKED) is None  # now somebody has thought about it
     assert given(note="sharp") is None
-    assert taken_back() is None
-    assert taken_back() is None  # unmasked
-    assert taken_back() == "so"
-    forget_suspicions(db)
+    assert given(mask=UNMASKED) is None
+    for _ in range(4):  # until the confirmation is undone too
+        found = taken_back()
+    assert found == "so"
+    assert [done_again() for _ in range(4)] == [None] * 4
+    assert given(mask=MASKED) is None  # now somebody has thought about it
     assert given(note="sharper") is None
+    assert taken_back() is None
+    forget_suspicions(db)
+
+
+def test_a_suspected_label_that_is_undone_and_done_again_stays_suspected(
+    db: Database, faces: list[int]
+) -> None:
+    event = label(db, faces[0], MASKED)
+    store_suspicions(
+        db, [Suspicion(face_id=faces[0], event_id=event.event_id, score=0.99, reason="so")]
+    )
+    for step, reason in ((undo, None), (redo, "so")):
+        step(db, annotator="ann", client_op_id=step.__name__)
+        query = QueueQuery(order="newest", filter=FaceFilter(face_ids=(faces[0],), status=None))
+        assert [item.label_error_reason for item in peek(db, query).items] == [reason]
 
 
 def test_the_champion_decides_the_order(db: Database, faces: list[int]) -> None:

@@ -99,7 +99,7 @@ def test_datasette_opens_the_file_and_follows_its_keys(tmp_path: Path) -> None:
         "annotation_history",
         "disputes",
         "events_beside_the_mask",
-        "events_brought_back",
+        "events_compared",
         "faces_overview",
         "models_in_use",
         "present_reviews",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.degraded import mouth_or_chin_unmarked
 from core.datasets import read_dataset
 from core.head_pose import euler_from_rotation, geodesic_deg, rotation_from_euler
 from tests.training_files import write_mask_set, write_pose_set
@@ -14,6 +17,7 @@ from trainer.augment import AugmentConfig, View, cut_view, random_quality, rando
 from trainer.face_pool import FacePool, load_pool
 from trainer.recipes import Recipe
 from trainer.soft_labels import mirror_probabilities, shift_probabilities
+from trainer.validation import take
 from trainer.views import (
     BatchSource,
     Position,
@@ -158,14 +162,23 @@ def test_the_same_place_gives_the_same_view_whatever_the_number_of_workers(pool)
 
 
 def test_drawn_masks_give_the_label_of_what_was_drawn(pool):
-    from dataclasses import replace
-
-    dataset = ViewDataset(pool, replace(RECIPE, drawn_fraction=1.0), None)
+    recipe = replace(RECIPE, drawn_fraction=1.0, drawn_mask_weight=3.0)
+    dataset = ViewDataset(pool, recipe, None)
     labels = [int(dataset[Position(0, p, 0)]["mask_index"]) for p in range(60)]
     weights = [float(dataset[Position(0, p, 0)]["mask_weight"]) for p in range(5)]
-    assert set(labels) == {0, 1, 2} and weights == [1.0] * 5
+    assert set(labels) == {0, 1, 2} and weights == [3.0] * 5
     plain = ViewDataset(pool, replace(RECIPE, drawn_fraction=0.0), None)[Position(0, 0, 0)]
     assert float(plain["mask_weight"]) == 0.0  # nobody labelled the mask of a pose face
+
+
+def test_a_face_that_looks_at_us_without_a_mark_on_its_chin_is_occluded(pool):
+    landmarks = np.zeros((4, 21, 2))
+    landmarks[1:, 20] = np.nan  # the chin
+    landmarks[3] = np.nan  # nobody marked anything
+    angles_deg = np.array([(0, 0, 0), (10, -10, 80), (70, 0, 0), (0, 0, 0)], float)
+    faces = replace(take(pool, np.arange(4)), landmarks_px=landmarks, angles_deg=angles_deg)
+    assert faces.has_pose.all()
+    assert mouth_or_chin_unmarked(faces).tolist() == [False, True, False, False]
 
 
 def test_a_picture_that_cannot_be_read_is_left_out_and_named(tmp_path, caplog):

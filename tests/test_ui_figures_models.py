@@ -263,7 +263,7 @@ def test_doubtful_labels_are_drawn_by_day_and_many_days_by_week() -> None:
     assert len(few.data[0].x) == 3 and "by the day" in title(few)
     first = marks(few)[0]
     assert (first.annotated_from, first.annotated_before) == ("2026-01-01", "2026-01-02")
-    assert first.label_error == (0.9, 1.0)
+    assert first.label_error == (0.9, 1.0) and first.confirmed is False
     many = balance.doubt_chart(days, 0.9, LOOK)
     assert len(many.data[0].x) == 21 and "by the week" in title(many)
     assert "n = 1,400" in title(many) and "140 suspected" in title(many)

@@ -107,7 +107,7 @@ POSE_TEACHERS: dict[str, Recipe] = {
     "lite0": _LITE_POSE,
     "lite1": replace(_LITE_POSE, name="lite1", network="lite1-pose"),
     "lite2": replace(_LITE_POSE, name="lite2", network="lite2-pose"),
-    # for --init with a teacher of that name
+    # for --init with the lite1 or lite2 teacher
     "lite1-further": replace(_LITE_POSE_FURTHER, name="lite1-further", network="lite1-pose"),
     "lite2-further": replace(_LITE_POSE_FURTHER, name="lite2-further", network="lite2-pose"),
     "resnet18": Recipe(name="resnet18", network="resnet18-pose", epochs=8, loss=POSE_LOSS),
@@ -163,7 +163,8 @@ STUDENTS: dict[str, Recipe] = {
     "default": _STUDENT,
     # for --init with a student that has learned the default
     "further": replace(_STUDENT, name="further", epochs=4, learning_rate=5e-4, warmup_epochs=0.25),
-    # after "further": scarves, phones, beards and masks on the chin were learned too little
+    # for --init with such a student: it had learned scarves, phones, beards and masks on the chin
+    # too little
     "drawn": replace(
         _STUDENT,
         name="drawn",
