@@ -242,6 +242,7 @@ def test_a_suspicion_outlives_what_says_nothing_of_the_mask(db: Database, faces:
     assert given(note="sharper") is None
     assert taken_back() is None
     forget_suspicions(db)
+    assert [taken_back() for _ in range(5)] == [None] * 5  # nothing is left to come back
 
 
 def test_a_suspected_label_that_is_undone_and_done_again_stays_suspected(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -140,7 +139,10 @@ def doubt_chart(days: Sequence[DoubtfulDay], threshold: float, look: Look) -> go
 
 def _doubtful(day: str, step: int, threshold: float) -> FaceFilter:
     after = pd.Timestamp(day) + pd.Timedelta(days=step)
-    given = FaceFilter(
-        status="labelled", annotated_from=day, label_error=(threshold, 1.0), confirmed=False
+    return FaceFilter(
+        status="labelled",
+        annotated_from=day,
+        annotated_before=after.strftime("%Y-%m-%d"),
+        label_error=(threshold, 1.0),
+        confirmed=False,
     )
-    return replace(given, annotated_before=after.strftime("%Y-%m-%d"))
