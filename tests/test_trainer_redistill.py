@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -332,6 +332,16 @@ def test_a_run_that_an_update_has_changed_is_not_resumed(home):
     request = request_of(home, begin(home))
     require_same_recipe(request)
     request.out.mkdir()
-    (request.out / "config.json").write_text('{"recipe": {"name": "of an older program"}}')
+    begun = asdict(request.recipe)
+    (request.out / "config.json").write_text(json.dumps({"recipe": begun | {"epochs": 77}}))
     with pytest.raises(StudioError, match="the program was updated"):
         require_same_recipe(request)
+
+
+def test_a_run_goes_on_after_an_update_that_leaves_its_training_alone(home):
+    request = request_of(home, begin(home))
+    request.out.mkdir()
+    begun = json.loads(json.dumps(asdict(request.recipe)))
+    del begun["drawn_mask_weight"], begun["augment"]["noise_probability"]  # unknown then
+    (request.out / "config.json").write_text(json.dumps({"recipe": begun}))
+    require_same_recipe(request)

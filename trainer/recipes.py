@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from core.checkpoint import IMAGENET_MEAN, IMAGENET_STD
 from core.distillation import LossConfig
@@ -15,7 +18,11 @@ LITE_STD = (128 / 255,) * 3
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training. Learning rates are for ``batch_size``; epochs count all faces once each."""
+    """One training. Learning rates are for ``batch_size``; epochs count all faces once each.
+
+    A field added here, or to a part, has a default that does what was done without it
+    (``is_same_recipe`` relies on it).
+    """
 
     name: str
     network: str  # a name of core.networks
@@ -208,3 +215,18 @@ def find_recipe(task: str, name: str) -> Recipe:
     if name not in RECIPES[task]:
         raise ValueError(f"no recipe {name!r} for {task}; known: {', '.join(RECIPES[task])}")
     return RECIPES[task][name]
+
+
+def is_same_recipe(saved: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether two recipes are one; both as a config.json has them, ``saved`` by an older program.
+
+    Fields that were unknown then count as their defaults, so a run begun before an update goes on
+    after it.
+    """
+    defaults = asdict(Recipe(name="", network=""))
+    parts = {part: defaults[part] | saved.get(part, {}) for part in ("augment", "loss")}
+    return _as_json(defaults | dict(saved) | parts) == _as_json(now)
+
+
+def _as_json(values: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(values))

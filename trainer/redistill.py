@@ -29,7 +29,7 @@ from trainer.jobs.lifeline import watch_lifeline
 from trainer.jobs.run_files import RunFiles
 from trainer.label_snapshot import read_snapshot, take_snapshot
 from trainer.loop import TrainingStopped
-from trainer.recipes import STUDENTS, Recipe
+from trainer.recipes import STUDENTS, Recipe, is_same_recipe
 from trainer.train import TrainingRequest, train
 
 #: What the page offers. ``full`` starts from ImageNet-free fresh weights, the others from the
@@ -187,7 +187,7 @@ def require_same_recipe(request: TrainingRequest) -> None:
     if not config.exists():
         return
     begun = json.loads(config.read_text())["recipe"]
-    if begun != json.loads(json.dumps(asdict(request.recipe))):
+    if not is_same_recipe(begun, asdict(request.recipe)):
         raise StudioError("the program was updated since this run began: start a new run instead")
 
 

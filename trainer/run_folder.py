@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from core.images import encode_png
+from trainer.recipes import is_same_recipe
 
 
 class RunFolder:
@@ -48,8 +49,10 @@ class RunFolder:
                 "--out"
             )
         before = json.loads(self.config_path.read_text())
-        for key in ("recipe", "datasets", "teachers"):
-            if before.get(key) != json.loads(json.dumps(config.get(key))):
+        same = {key: before[key] == config[key] for key in ("datasets", "teachers")}
+        same["recipe"] = is_same_recipe(before["recipe"], config["recipe"])
+        for key, is_same in same.items():
+            if not is_same:
                 raise ValueError(
                     f"{self.path} was begun with another {key}; resume it with the same command, "
                     "or give another --out"
