@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -141,13 +142,14 @@ def head_pose(yaw_deg: float, pitch_deg: float, roll_deg: float) -> HeadPose:
     return HeadPose(yaw_deg=float(yaw_deg), pitch_deg=float(pitch_deg), roll_deg=float(roll_deg))
 
 
-def axes_in_image(pose: HeadPose) -> np.ndarray:
-    """The head's x (its left), y (up) and z (nose) unit axes drawn in the picture, (3, 2).
+def axes_in_image(poses: Sequence[HeadPose]) -> np.ndarray:
+    """The heads' x (its left), y (up) and z (nose) unit axes drawn in the picture, (N, 3, 2).
 
     Orthographic; x to image right, y **down**, so that ``center_px + length_px * axis`` is a pixel.
     """
-    rotation = rotation_from_euler(pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
-    return np.stack([rotation[0], -rotation[1]], axis=-1)
+    angles_deg = np.array([(pose.yaw_deg, pose.pitch_deg, pose.roll_deg) for pose in poses])
+    rotation = rotation_from_euler(*angles_deg.reshape(-1, 3).T)
+    return np.stack([rotation[:, 0], -rotation[:, 1]], axis=-1)
 
 
 def bin_index(angle_deg: Array) -> Array:

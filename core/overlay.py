@@ -13,7 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from core.faces import FaceBox, FacePrediction, HeadPose, MaskLabel
+from core.faces import FaceBox, FacePrediction, MaskLabel
 from core.head_pose import axes_in_image
 from core.overlay_labels import Color, Label, draw_labels
 
@@ -51,12 +51,13 @@ def draw_faces(
     canvas = np.array(image_rgb, order="C")  # a copy
     height, width = canvas.shape[:2]
     boxes = [_within_reach(face.box, width, height) for face in faces]
+    axes = iter(axes_in_image([face.pose for face in faces if face.pose is not None]))
+    draw_pose = _draw_cube if style == "cube" else _draw_axes
     for face, box in zip(faces, boxes, strict=True):
         line_px = max(1, round(min(height, width, 6 * max(box.width_px, box.height_px)) / 250))
         _draw_box(canvas, box, face_color(face), line_px)
         if face.pose is not None:
-            draw_pose = _draw_cube if style == "cube" else _draw_axes
-            draw_pose(canvas, box, face.pose, line_px)
+            draw_pose(canvas, box, next(axes), line_px)
     labels = [
         Label(box, _label_texts(face), face_color(face))
         for face, box in zip(faces, boxes, strict=True)
@@ -90,9 +91,10 @@ def _draw_box(canvas: np.ndarray, box: FaceBox, color: Color, line_px: int) -> N
     cv2.rectangle(canvas, *corners, color, line_px)
 
 
-def _draw_axes(canvas: np.ndarray, box: FaceBox, pose: HeadPose, line_px: int) -> None:
+def _draw_axes(canvas: np.ndarray, box: FaceBox, axes: np.ndarray, line_px: int) -> None:
+    """The three ``axes`` (3, 2) from the middle of the face."""
     center = np.array(box.center_px)
-    tips = center + axes_in_image(pose) * 0.5 * max(box.width_px, box.height_px)  # (3, 2)
+    tips = center + axes * 0.5 * max(box.width_px, box.height_px)  # (3, 2)
     for tip, color in zip(tips, AXIS_COLORS_RGB, strict=True):
         is_nose = color is AXIS_COLORS_RGB[2]
         for ink, extra_px in (((255, 255, 255), 2), (color, 0)):
@@ -104,10 +106,10 @@ def _draw_axes(canvas: np.ndarray, box: FaceBox, pose: HeadPose, line_px: int) -
                 cv2.line(canvas, *ends, ink, thickness, cv2.LINE_AA)
 
 
-def _draw_cube(canvas: np.ndarray, box: FaceBox, pose: HeadPose, line_px: int) -> None:
-    """A wireframe cube turned like the head; the four edges of its front are thick."""
+def _draw_cube(canvas: np.ndarray, box: FaceBox, axes: np.ndarray, line_px: int) -> None:
+    """A wireframe cube along the ``axes`` (3, 2); the four edges of its front are thick."""
     half_side = 0.35 * max(box.width_px, box.height_px)
-    corners = np.array(box.center_px) + half_side * (_CUBE_CORNERS @ axes_in_image(pose))  # (8, 2)
+    corners = np.array(box.center_px) + half_side * (_CUBE_CORNERS @ axes)  # (8, 2)
     front_last = sorted(_CUBE_EDGES, key=_is_front)
     for edge in front_last:
         color = AXIS_COLORS_RGB[2] if _is_front(edge) else AXIS_COLORS_RGB[1]
@@ -124,8 +126,8 @@ def _is_front(edge: tuple[int, int]) -> bool:
 def _within_reach(box: FaceBox, width: int, height: int) -> FaceBox:
     """The box with its far-out edges pulled to just outside the picture: OpenCV counts in int32."""
     reach = 2 * max(width, height)
-    left, right = np.clip((box.left_px, box.right_px), -reach, width + reach)
-    top, bottom = np.clip((box.top_px, box.bottom_px), -reach, height + reach)
+    left, right = (min(max(x, -reach), width + reach) for x in (box.left_px, box.right_px))
+    top, bottom = (min(max(y, -reach), height + reach) for y in (box.top_px, box.bottom_px))
     return FaceBox(left, top, max(right - left, 1.0), max(bottom - top, 1.0), box.score)
 
 

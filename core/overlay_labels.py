@@ -55,7 +55,7 @@ def draw_labels(canvas: np.ndarray, labels: Sequence[Label]) -> None:
         left, top = place
         right, bottom = left + ink.shape[1], top + ink.shape[0]
         taken[row] = left, top, right, bottom
-        canvas[top:bottom, left:right] = _inks(label.color)[ink]
+        canvas[top:bottom, left:right] = np.take(_inks(label.color), ink, axis=0)  # 3 × indexing
 
 
 def _written(text: tuple[str, ...], font_px: int) -> np.ndarray:

@@ -33,7 +33,7 @@ def test_projected_head_axes_fit_the_68_landmarks(aflw2000) -> None:
     """Signs and order of the angles: each axis must point where the landmarks say."""
     cosines = []
     for sample in aflw2000.samples:
-        x_axis, y_axis, _ = axes_in_image(sample.pose)
+        x_axis, y_axis, _ = axes_in_image([sample.pose])[0]
         points = sample.landmarks_px
         for axis, direction in (
             (x_axis, points[RIGHT_EYE] - points[LEFT_EYE]),
@@ -48,7 +48,7 @@ def test_projected_head_axes_fit_the_68_landmarks(aflw2000) -> None:
 
 def test_nose_tip_lies_where_the_z_axis_points(aflw2000) -> None:
     for sample in aflw2000.samples:
-        z_axis = axes_in_image(sample.pose)[2]
+        z_axis = axes_in_image([sample.pose])[0][2]
         eyes = sample.landmarks_px[[LEFT_EYE, RIGHT_EYE]].mean(0)
         if abs(z_axis[0]) > 0.5 and abs(sample.pose.roll_deg) < 30:
             assert np.sign(sample.landmarks_px[NOSE_TIP] - eyes)[0] == np.sign(z_axis[0])

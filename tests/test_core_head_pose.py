@@ -94,11 +94,11 @@ def test_angles_outside_the_bins_say_so_and_never_give_class_minus_one_or_62():
 
 def test_axes_of_known_heads_point_where_the_convention_says():
     nose = 2
-    left = head_pose.axes_in_image(HeadPose(yaw_deg=40, pitch_deg=0, roll_deg=0))
+    left = head_pose.axes_in_image([HeadPose(yaw_deg=40, pitch_deg=0, roll_deg=0)])[0]
     assert left[nose][0] < 0  # yaw > 0: nose to image left
-    up = head_pose.axes_in_image(HeadPose(yaw_deg=0, pitch_deg=30, roll_deg=0))
+    up = head_pose.axes_in_image([HeadPose(yaw_deg=0, pitch_deg=30, roll_deg=0)])[0]
     assert up[nose][1] < 0  # pitch > 0: looking up, y points down
-    crown = head_pose.axes_in_image(HeadPose(yaw_deg=0, pitch_deg=0, roll_deg=20))[1]
+    crown = head_pose.axes_in_image([HeadPose(yaw_deg=0, pitch_deg=0, roll_deg=20)])[0][1]
     assert crown[0] > 0 and crown[1] < 0  # roll > 0: clockwise, the crown moves right
 
 
@@ -119,7 +119,7 @@ def test_the_convention_fits_the_landmarks_of_real_faces(shared_data):
             continue
         right_eye, left_eye = sample.landmarks_px[36:42].mean(0), sample.landmarks_px[42:48].mean(0)
         across = left_eye - right_eye
-        axis = head_pose.axes_in_image(sample.pose)[0]
+        axis = head_pose.axes_in_image([sample.pose])[0][0]
         cosine = across @ axis / np.linalg.norm(across) / np.linalg.norm(axis)
         angles.append(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
     assert len(angles) > 30

@@ -452,7 +452,7 @@ def test_the_page_turns_heads_as_the_networks_do(page: Page) -> None:
     for pose, (rotation, axes, back) in zip(poses, found, strict=True):
         expected = rotation_from_euler(pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
         np.testing.assert_allclose(rotation, expected, atol=1e-12)
-        np.testing.assert_allclose(axes, axes_in_image(pose), atol=1e-12)
+        np.testing.assert_allclose(axes, axes_in_image([pose])[0], atol=1e-12)
         assert back == pytest.approx(asdict(pose))
 
 
