@@ -83,9 +83,9 @@ def restore(root: Path | None, source: Path) -> BackupReport:
         if source.suffix == ".tar":
             database = extract_database(source, Path(scratch))
         labels = _check(database)
-        before = _set_aside(home)
         if source.suffix == ".tar":
             files = extract_files(source, home)
+        before = _set_aside(home)
         _copy_into(database, home.database_path)
     open_home(home.root)  # an older backup is upgraded
     return BackupReport(path=source, files=files, labels=labels, before=before)
@@ -138,8 +138,8 @@ def _set_aside(home: Home) -> Path | None:
         return None
     aside = home.backups_dir / f"before-restore-{file_time()}.db"
     try:
-        copy_database(home, aside)
-        _check(aside)
+        _check(copy_database(home, aside))
+        copy_database(home, aside)  # again: the check takes a while, and people label meanwhile
     except (sqlite3.Error, BackupRefused):
         aside.unlink(missing_ok=True)
         aside = home.backups_dir / f"damaged-{file_time()}.sqlite"

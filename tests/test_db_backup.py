@@ -15,6 +15,7 @@ from test_db_migrations import damage, old_home
 
 from core.faces import MaskLabel
 from db.backup import back_up, restore
+from db.backup_archive import extract_files
 from db.check import find_faults
 from db.database import connect
 from db.errors import BackupRefused
@@ -153,3 +154,22 @@ def test_an_archive_cannot_write_anywhere_else(home: Home, tmp_path: Path, name:
     with pytest.raises(BackupRefused, match="which no backup does: not restored"):
         restore(home.root, tmp_path / "good.tar")
     assert files_below(home.root) == before
+
+
+def test_labels_given_while_an_archive_is_unpacked_are_set_aside(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(home, tmp_path / "all.tar")
+
+    def extract_while_somebody_labels(source: Path, into: Home) -> int:
+        with connect(into) as db:
+            label(db, 1, MaskLabel.UNMASKED, base_version=1)
+        return extract_files(source, into)
+
+    monkeypatch.setattr("db.backup.extract_files", extract_while_somebody_labels)
+    report = restore(home.root, tmp_path / "all.tar")
+    assert labels(home)[0] == (1, "masked", 1)
+    assert report.before is not None
+    with closing(sqlite3.connect(report.before)) as before:
+        said = "SELECT mask_label FROM annotations WHERE face_id = 1"
+        assert before.execute(said).fetchone() == ("unmasked",)

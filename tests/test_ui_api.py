@@ -159,7 +159,22 @@ def test_pictures_come_back_as_they_were_sent(client: TestClient, portrait: byte
     file = client.get(f"/api/v1/images/{answer['image_id']}/file")
     assert (file.content, file.headers["content-type"]) == (portrait, "image/jpeg")
     crop = client.get(f"/api/v1/faces/{answer['faces'][0]['face_id']}/crop?side_px=64")
-    assert crop.content.startswith(b"\xff\xd8") and "immutable" in crop.headers["cache-control"]
+    assert crop.content.startswith(b"\xff\xd8")
+
+
+def test_a_browser_asks_whether_its_picture_is_still_the_one(
+    client: TestClient, portrait: bytes
+) -> None:
+    answer = send(client, portrait, "?keep=true").json()
+    face_id, image_id = answer["faces"][0]["face_id"], answer["image_id"]
+    for path in (f"faces/{face_id}/crop", f"images/{image_id}/view", f"images/{image_id}/file"):
+        first = client.get(f"/api/v1/{path}")
+        assert first.headers["cache-control"] == "private, no-cache"
+        kept = {"if-none-match": first.headers["etag"]}
+        again = client.get(f"/api/v1/{path}", headers=kept)
+        assert (again.status_code, again.content) == (304, b"")
+        other = {"if-none-match": '"of the face that had this id in another home"'}
+        assert client.get(f"/api/v1/{path}", headers=other).content == first.content
 
 
 @pytest.mark.parametrize(

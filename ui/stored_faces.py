@@ -111,26 +111,39 @@ def face_story(studio: Studio, face_id: int) -> FaceStory:
 
 def photo_file(studio: Studio, image_id: int) -> tuple[Image, bytes]:
     """A kept photo as it came."""
-    with connect(studio.home, read_only=True) as db:
-        image = get_image(db, image_id)
+    image = stored_image(studio, image_id)
     return image, read_bytes(studio.home, image)
 
 
-def crop_of_face(studio: Studio, face_id: int, side_px: int = CROP_PX) -> bytes:
-    """A square JPEG whose centre and two thirds of whose side are the box's, be it black around:
-    the review page draws head poses there. Raises NotFound.
-    """
-    with connect(studio.home, read_only=True) as db:
+def located_face(studio: Studio, face_id: int) -> tuple[Face, Image]:
+    """A face and the photo it is in. Raises NotFound."""
+    with connect(studio.home, read_only=True) as db, snapshot(db):
         face = get_face(db, face_id)
-        image = get_image(db, face.image_id)
+        return face, get_image(db, face.image_id)
+
+
+def crop_of_face(studio: Studio, face_id: int, side_px: int = CROP_PX) -> bytes:
+    """``cut_face`` of a stored face. Raises NotFound."""
+    return cut_face(studio, *located_face(studio, face_id), side_px)
+
+
+def cut_face(studio: Studio, face: Face, image: Image, side_px: int) -> bytes:
+    """A square JPEG whose centre and two thirds of whose side are the box's, be it black around:
+    the review page draws head poses there.
+    """
     image_rgb = decode_image(read_bytes(studio.home, image), image.name)
     return encode_jpeg(cut_square(image_rgb, face.box.square(CROP_FACTOR), side_px))
 
 
-def photo_view(studio: Studio, image_id: int, max_px: int) -> bytes:
+def stored_image(studio: Studio, image_id: int) -> Image:
+    """What is known of a kept photo. Raises NotFound."""
+    with connect(studio.home, read_only=True) as db:
+        return get_image(db, image_id)
+
+
+def photo_view(studio: Studio, image: Image, max_px: int) -> bytes:
     """A kept photo for the screen: upright, a JPEG, its longer side at most ``max_px``."""
-    image, data = photo_file(studio, image_id)
-    image_rgb = decode_image(data, image.name)
+    image_rgb = decode_image(read_bytes(studio.home, image), image.name)
     height_px, width_px = image_rgb.shape[:2]
     scale = max_px / max(height_px, width_px)
     if scale < 1:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from db.filters import FaceFilter
+from db.images import read_bytes
 from db.queue_items import QueueItem
 from db.review_queue import Cursor, Order
 from ui import stored_faces
@@ -25,11 +30,10 @@ from ui.api.schemas import (
     StoredPrediction,
     sides,
 )
+from ui.stored_faces import CROP_FACTOR
 from ui.studio import Studio
 
 Limit = Annotated[int, Query(ge=1, le=500)]
-#: A picture's address holds its id for ever, so browsers may keep it.
-_FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
 _KINDS = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
@@ -73,18 +77,21 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
         ]
 
     @router.get("/images/{image_id}/file", tags=["images"], response_class=Response)
-    def file(image_id: int) -> Response:
+    def file(request: Request, image_id: int) -> Response:
         """The photo as it came."""
-        stored, data = stored_faces.photo_file(studio, image_id)
-        suffix = stored.path[stored.path.rfind(".") :]
-        kind = _KINDS.get(suffix, "application/octet-stream")
-        return Response(data, media_type=kind, headers=_FOR_EVER)
+        image = stored_faces.stored_image(studio, image_id)
+        kind = _KINDS.get(Path(image.path).suffix, "application/octet-stream")
+        read = partial(read_bytes, studio.home, image)
+        return _picture(request, image.sha256, read, media_type=kind)
 
     @router.get("/images/{image_id}/view", tags=["images"], response_class=Response)
-    def view(image_id: int, max_px: Annotated[int, Query(ge=64, le=4096)] = 2048) -> Response:
+    def view(
+        request: Request, image_id: int, max_px: Annotated[int, Query(ge=64, le=4096)] = 2048
+    ) -> Response:
         """The photo upright, as a JPEG whose longer side is at most ``max_px``."""
-        data = stored_faces.photo_view(studio, image_id, max_px)
-        return Response(data, media_type="image/jpeg", headers=_FOR_EVER)
+        image = stored_faces.stored_image(studio, image_id)
+        draw = partial(stored_faces.photo_view, studio, image, max_px)
+        return _picture(request, (image.sha256, max_px), draw)
 
     @router.get("/faces", tags=["faces"])
     @router.get("/queue", tags=["faces"])
@@ -115,10 +122,13 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
         return FaceCount(faces=stored_faces.count_faces(studio, _filter(filter, status)))
 
     @router.get("/faces/{face_id}/crop", tags=["faces"], response_class=Response)
-    def crop(face_id: int, side_px: Annotated[int, Query(ge=32, le=1024)] = 200) -> Response:
+    def crop(
+        request: Request, face_id: int, side_px: Annotated[int, Query(ge=32, le=1024)] = 200
+    ) -> Response:
         """A square JPEG of the face and some of what is around it."""
-        data = stored_faces.crop_of_face(studio, face_id, side_px)
-        return Response(data, media_type="image/jpeg", headers=_FOR_EVER)
+        face, image = stored_faces.located_face(studio, face_id)
+        cut = partial(stored_faces.cut_face, studio, face, image, side_px)
+        return _picture(request, (image.sha256, face.box, CROP_FACTOR, side_px), cut)
 
     @router.get("/faces/{face_id}/predictions", tags=["faces"])
     def predictions(face_id: int) -> list[StoredPrediction]:
@@ -162,6 +172,21 @@ def queued(item: QueueItem) -> QueuedFace:
         label_error_reason=item.label_error_reason,
         is_flagged=item.is_flagged,
     )
+
+
+def _picture(
+    request: Request, seen: object, make: Callable[[], bytes], *, media_type: str = "image/jpeg"
+) -> Response:
+    """What ``make`` gives, or 304 where the browser has just that.
+
+    Browsers keep pictures but ask each time: an id is another picture's in another home and after
+    a restore, and nobody may label a face that is not the one on the screen.
+    """
+    tag = f'"{hashlib.sha256(repr(seen).encode()).hexdigest()}"'
+    headers = {"cache-control": "private, no-cache", "etag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(make(), media_type=media_type, headers=headers)
 
 
 def _filter(text: str, status: Literal["unlabelled", "labelled"] | None) -> FaceFilter:
