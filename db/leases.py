@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from db.annotators import annotator_id
 from db.database import now, placeholders, select, write_transaction
+from db.faces import get_face
 
 _OF = "annotator_id = (SELECT id FROM annotators WHERE name = ?)"
 
@@ -37,8 +38,9 @@ def release(db: Database, annotator: str, face_ids: Sequence[int] | None = None)
 
 
 def skip(db: Database, annotator: str, face_id: int) -> None:
-    """Leave a face to others: it does not come back to this annotator's queues."""
+    """Leave a face to others: it does not come back to this annotator's queues. Raises NotFound."""
     with write_transaction(db):
+        get_face(db, face_id)
         who = annotator_id(db, annotator)
         db.execute("INSERT OR IGNORE INTO skips VALUES (?, ?, ?)", [who, face_id, now()])
         db.execute("DELETE FROM leases WHERE face_id = ? AND annotator_id = ?", [face_id, who])
@@ -50,8 +52,9 @@ def unskip(db: Database, annotator: str, face_id: int) -> None:
 
 
 def flag(db: Database, annotator: str, face_id: int, note: str | None = None) -> None:
-    """Mark a face for a talk about it."""
+    """Mark a face for a talk about it. Raises NotFound."""
     with write_transaction(db):
+        get_face(db, face_id)
         db.execute(
             "INSERT INTO flags VALUES (?, ?, ?, ?)"
             " ON CONFLICT (face_id, annotator_id) DO UPDATE SET note = excluded.note",

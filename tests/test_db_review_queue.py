@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
@@ -15,6 +16,7 @@ from core.faces import HeadPose, MaskLabel
 from db.annotations import annotate, history
 from db.annotators import annotator_id
 from db.database import connect, write_transaction
+from db.errors import NotFound
 from db.filters import FaceFilter
 from db.home import Home
 from db.label_errors import Suspicion, forget_suspicions, store_suspicions
@@ -136,6 +138,15 @@ def test_two_annotators_never_hold_the_same_face(db: Database, faces: list[int])
     assert held_faces(db, "ann") == sorted(ann)
     release(db, "ann")
     assert [i.face_id for i in take(db, query, annotator="bob", count=9)] == [*ann, faces[0]]
+
+
+@pytest.mark.parametrize("mark", [skip, flag])
+def test_a_face_that_is_not_there_is_neither_skipped_nor_flagged(
+    db: Database, mark: Callable[[Database, str, int], None]
+) -> None:
+    with pytest.raises(NotFound, match="there is no face 999"):
+        mark(db, "ann", 999)
+    assert not db.execute("SELECT 1 FROM skips UNION ALL SELECT 1 FROM flags").fetchall()
 
 
 def test_a_lease_ends_by_time_by_label_and_by_skipping(db: Database, faces: list[int]) -> None:

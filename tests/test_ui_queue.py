@@ -96,6 +96,14 @@ def test_a_skipped_face_is_left_to_others(client: TestClient) -> None:
     assert ids(take(client, 1)) == [face["face_id"]]
 
 
+@pytest.mark.parametrize("mark", ["skip", "flag"])
+def test_a_mark_on_a_face_that_is_not_there_is_refused_for_good(
+    client: TestClient, mark: str
+) -> None:
+    reply = post(client, f"/faces/999/{mark}", {})
+    assert (reply.status_code, reply.json()["title"]) == (404, "there is no face 999")
+
+
 def test_a_flag_stays_with_the_face(client: TestClient) -> None:
     post(client, "/faces/7/flag", {})
     assert ids(take(client, 9, filter={"flagged": True})) == [7]
