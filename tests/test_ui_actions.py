@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from studio_files import start_studio
 
-from core.faces import FaceBox, MaskLabel
+from core.faces import MaskLabel
 from core.images import ImageError, encode_jpeg
 from db.database import connect
 from db.errors import NothingToUndo
@@ -18,6 +19,8 @@ from db.events import StaleVersion
 from db.predictions import predictions_of_face
 from ui import actions, stored_faces
 from ui.answers import AnsweredPhoto, difference, shown_faces
+from ui.demo_photos import _Callbacks
+from ui.demo_session import DemoSession
 from ui.exports import photo_csv, photo_json
 from ui.model_shelf import ModelsNotReady
 from ui.photo_view import photo_html
@@ -96,12 +99,37 @@ def test_the_label_of_somebody_faster_is_not_overwritten(
     assert present.faces[0].stored.label.mask is MaskLabel.INCORRECT
 
 
-def test_a_box_drawn_by_hand_becomes_a_face(studio: Studio, answered: AnsweredPhoto) -> None:
-    photo = actions.keep_photo(studio, answered)
-    grown = actions.add_box(studio, photo, FaceBox(20, 20, 100, 120))
-    assert len(grown.faces) == 2 and len(grown.faces[1].answers) == 2
-    stored = stored_faces.stored_photo(studio, grown.image_id)
-    assert [face.detector for face in stored.faces] == [actions.DETECTOR, "person"]
+def draw_box(callbacks: _Callbacks, session: DemoSession, left_px: int) -> None:
+    box = {"act": "box", "left_px": left_px, "top_px": 20, "width_px": 100, "height_px": 120}
+    callbacks.act(gr.EventData(None, box), gr.Request(), session)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_box_drawn_while_teachers_answer_becomes_a_face(
+    studio: Studio, portrait: bytes, tmp_path: Path, keep: bool
+) -> None:
+    path = tmp_path / "drawn.jpg"
+    path.write_bytes(portrait + b"\0" * (5 + keep))  # another photo for each
+    callbacks, session = _Callbacks(studio), DemoSession(keep=keep)
+    pages = callbacks.answer([(str(path), None)], session, None)
+    next(pages), next(pages)  # nothing yet; the student's answer
+    assert session.photo.waiting
+    draw_box(callbacks, session, 20)
+    list(pages)
+    assert [len(face.answers) for face in session.photo.faces] == [2, 2]
+    draw_box(callbacks, session, 60)
+    if keep:
+        stored = stored_faces.stored_photo(studio, session.photo.image_id)
+        detectors = [face.detector for face in stored.faces]
+        assert detectors == [actions.DETECTOR, "person", "person"]
+
+
+def test_a_slow_answer_finds_its_photo_though_another_is_shown(answered: AnsweredPhoto) -> None:
+    session = DemoSession(photos={"a": answered, "b": replace(answered, name="b.jpg")}, shown="b")
+    session.update("a", replace(answered, detection_ms=7.0))
+    session.update("taken off the page", answered)
+    assert [photo.name for photo in session.photos.values()] == [answered.name, "b.jpg"]
+    assert session.photos["a"].detection_ms == 7.0
 
 
 def test_faces_below_the_wished_score_are_hidden_but_not_those_drawn_by_hand(

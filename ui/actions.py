@@ -70,14 +70,13 @@ def answer_photo(
     yield from _ask(photo, image_rgb, models)
 
 
-def add_box(studio: Studio, photo: AnsweredPhoto, box: FaceBox) -> AnsweredPhoto:
-    """The photo with one more face, drawn by a person where the detector missed it."""
+def answer_box(studio: Studio, photo: AnsweredPhoto, box: FaceBox) -> AnsweredFace:
+    """One more face of the photo, drawn by a person where the detector missed it."""
     image_rgb = decode_image(photo.data, photo.name)
     models = [studio.models.student(), *studio.models.teachers()]
     alone = replace(photo, faces=(AnsweredFace(box=box, answers=()),))
     *_, answered = _ask(alone, image_rgb, models)
-    grown = replace(photo, faces=photo.faces + answered.faces)
-    return keep_photo(studio, grown) if photo.image_id is not None else grown
+    return answered.faces[0]
 
 
 def answer_frame(

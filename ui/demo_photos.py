@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.images import ImageError
 from db.errors import StudioError
 from db.events import StaleVersion
 from ui import actions
-from ui.answers import AnsweredPhoto
+from ui.answers import AnsweredFace, AnsweredPhoto
 from ui.demo_session import ONE_QUEUE, DemoSession, Style
 from ui.examples import write_examples
 from ui.model_shelf import ModelsNotReady
@@ -140,11 +141,11 @@ class _Callbacks:
         for photo in actions.answer_photo(
             self._studio, data, name, version=version, wait_s=_WAIT_FOR_MODELS_S
         ):
-            session.photos[path] = photo
+            session.update_answers(path, photo)
             session.show(path)
             yield _html(session)
         if session.keep:
-            session.photos[path] = actions.keep_photo(self._studio, photo)
+            session.update(path, actions.keep_photo(self._studio, session.photos[path]))
             yield _html(session)
 
     def answer_anew(
@@ -164,12 +165,13 @@ class _Callbacks:
     def _show(self, session: DemoSession, path: str) -> None:
         if path in session.photos:
             session.show(path)
-            session.update_shown(actions.with_present_labels(self._studio, session.photo))
+            present = actions.with_present_labels(self._studio, session.photos[path])
+            session.update(path, present)
 
     def act(self, event: gr.EventData, request: gr.Request, session: DemoSession) -> str:
         """What a click or key on the answers means: another page, a new box, a correction."""
-        photo, what = session.photo, event._data
-        if photo is None:
+        path, photo, what = session.shown, session.photo, event._data
+        if path is None or photo is None:
             return EMPTY
         with _explained():
             if what["act"] == "page":
@@ -179,11 +181,20 @@ class _Callbacks:
             elif what["act"] == "box":
                 sides = ("left_px", "top_px", "width_px", "height_px")
                 box = FaceBox(*(float(what[side]) for side in sides))
-                session.update_shown(actions.add_box(self._studio, photo, box))
+                self._add_face(session, path, actions.answer_box(self._studio, photo, box))
             else:
                 who = self._studio.who(request.headers)
-                session.update_shown(self._correct(photo, int(what["face"]), what["verdict"], who))
+                corrected = self._correct(photo, int(what["face"]), what["verdict"], who)
+                session.update(path, corrected)
         return _html(session)
+
+    def _add_face(self, session: DemoSession, path: str, face: AnsweredFace) -> None:
+        """To the photo as it is by now: other answers came, or it was kept, meanwhile."""
+        photo = session.photos.get(path)
+        if photo is not None:
+            photo = replace(photo, faces=(*photo.faces, face))
+            is_kept = photo.image_id is not None
+            session.update(path, actions.keep_photo(self._studio, photo) if is_kept else photo)
 
     def _correct(
         self, photo: AnsweredPhoto, face: int, verdict: actions.Verdict, who: str
@@ -200,13 +211,12 @@ class _Callbacks:
         return actions.correct_face(self._studio, photo, face, verdict, annotator=who)
 
     def undo(self, request: gr.Request, session: DemoSession) -> str:
-        if session.photo is None:
+        path, photo = session.shown, session.photo
+        if path is None or photo is None:
             return EMPTY
         with _explained():
             who = self._studio.who(request.headers)
-            session.update_shown(
-                actions.undo_correction(self._studio, session.photo, annotator=who)
-            )
+            session.update(path, actions.undo_correction(self._studio, photo, annotator=who))
         return _html(session)
 
     def keep(self, wanted: bool, session: DemoSession) -> tuple[str, str, gr.Button]:
@@ -215,7 +225,7 @@ class _Callbacks:
         with _explained():
             for path, photo in list(session.photos.items()):
                 if wanted and not photo.waiting:  # else ``answer`` keeps it when it is done
-                    session.photos[path] = actions.keep_photo(self._studio, photo)
+                    session.update(path, actions.keep_photo(self._studio, photo))
         return _html(session), _kept_note(session), gr.Button(visible=wanted)
 
     def set_style(self, style: Style, session: DemoSession) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ui.answers import AnsweredPhoto
@@ -37,9 +37,16 @@ class DemoSession:
         if path != self.shown:
             self.shown, self.page = path, 0
 
-    def update_shown(self, photo: AnsweredPhoto) -> None:
-        if self.shown:
-            self.photos[self.shown] = photo
+    def update(self, path: str, photo: AnsweredPhoto) -> None:
+        """The photo after something that took a while, unless it was taken off the page."""
+        if path in self.photos:
+            self.photos[path] = photo
+
+    def update_answers(self, path: str, photo: AnsweredPhoto) -> None:
+        """The photo with more answers; faces that were drawn into it meanwhile stay."""
+        before = self.photos.get(path, photo)
+        drawn = before.faces[len(photo.faces) :]
+        self.photos[path] = replace(photo, faces=photo.faces + drawn)
 
     def drop_all_but(self, paths: Sequence[str]) -> None:
         """Forget the photos that the person has taken off the page."""
