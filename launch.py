@@ -122,7 +122,7 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="photos or folders")
     parser.add_argument("--crop", action="store_true", help="each image is a face crop already")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="draw the answers into pictures")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="draw answers: NAME-faces.jpg")
     _add_model_options(parser)
     parser.set_defaults(command=predict)
 
@@ -221,7 +221,9 @@ def _give_figures(args: argparse.Namespace, report: Mapping[str, Any], table: st
 def _add_train(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("train", help="teach a teacher or the student")
     parser.add_argument("task", choices=("pose-teacher", "mask-teacher", "student"))
-    parser.add_argument("--recipe", default="default", metavar="NAME", help="losses and schedule")
+    parser.add_argument(
+        "--recipe", default="default", metavar="NAME", help="losses and schedule; teachers need it"
+    )
     parser.add_argument(
         "--data", nargs="+", type=Path, required=True, metavar="DIR", help="labelled faces"
     )
