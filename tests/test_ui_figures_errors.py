@@ -219,6 +219,8 @@ def test_many_annotators_share_one_bar() -> None:
     numbers = progress.pace_numbers(days)
     assert numbers["annotator"].tolist() == ["a5", "a6", "a7", "a8", "others"]
     assert numbers["labels"].sum() == 36
+    others = next(bar for bar in progress.pace_chart(days, LOOK).data if bar.name == "others")
+    assert list(others.customdata) == [None]  # of several people no filter can ask
 
 
 def test_the_labels_chart_counts_every_face_once() -> None:

@@ -17,7 +17,7 @@ from db.paired_answers import PairedAnswer, PoseErrors
 from ui.duplicates import pair_kinds
 from ui.figures import balance, face_map, model_differences, published, teacher
 from ui.figures.look import LOOKS
-from ui.figures.marks import face_data
+from ui.figures.marks import face_data, filter_of_selection
 
 U, M, I = MaskLabel  # noqa: E741
 LOOK = LOOKS["light"]
@@ -252,6 +252,15 @@ def test_every_part_of_a_balance_bar_leads_to_its_faces() -> None:
         FaceFilter(status="unlabelled", source="camera"),
     ]
     assert balance.balance_numbers(parts)["faces"].sum() == 7
+
+
+def test_a_bar_whose_faces_no_filter_asks_for_leads_nowhere() -> None:
+    parts = [Balance(part="no split", counts=dict.fromkeys(KINDS, 0) | {"masked": 4})]
+    figure = balance.balance_chart(parts, LOOK, title="Faces", subtitle="", condition="split")
+    (mark,) = figure.data[0].customdata
+    assert mark is None
+    for sent in (None, [None]):  # as plotly gives it, and as Streamlit hands it on
+        assert filter_of_selection({"points": [{"customdata": sent}]}) is None
 
 
 def test_doubtful_labels_are_drawn_by_day_and_many_days_by_week() -> None:

@@ -16,8 +16,9 @@ from db.database import connect
 from db.migrations import open_home
 from db.models import model_in_use, promote, register_model
 from ui.model_shelf import ModelShelf, ModelsNotReady
+from ui.registry import who_answers
 from ui.served_models import ShelfModel, loaded, quickened
-from ui.studio import open_studio, use_studio
+from ui.studio import Studio, open_studio, use_studio
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +110,37 @@ def test_a_promoted_student_takes_over(tmp_path: Path, monkeypatch: pytest.Monke
     studio.models.stop()
     assert studio.models.versions() == [new.name, old.name]
     assert studio.models.student(version=old.name).name == old.name
+
+
+def test_a_shipped_student_that_an_update_replaced_is_the_champion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = write_network(tmp_path / "old", "mhpnet")
+    monkeypatch.setattr("core.predictor.STUDENT", shipped)
+    before = open_and_load(tmp_path / "home")
+    shipped.write_bytes(write_network(tmp_path / "new", "mhpnet").read_bytes())
+    after = open_and_load(tmp_path / "home")
+    with connect(after.home) as db:
+        champion = model_in_use(db, "champion")
+    assert champion.name == after.models.student().name != before.models.student().name
+    assert who_answers(after, champion) == f"**`{champion.name}`** answers now."
+
+
+def test_the_models_page_says_when_another_than_the_champion_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.predictor.STUDENT", write_network(tmp_path / "old", "mhpnet"))
+    champion = open_and_load(tmp_path / "home").models.student().name
+    other = open_and_load(tmp_path / "home", write_network(tmp_path / "other", "mhpnet"))
+    with connect(other.home) as db:
+        said = who_answers(other, model_in_use(db, "champion"))
+    assert said.startswith(f"**`{other.models.student().name}`** answers here")
+    assert said.endswith(f"`{champion}` is the champion: this studio was started with it.")
+
+
+def open_and_load(home: Path, student: Path | None = None) -> Studio:
+    studio = open_studio(home, student, [], "cpu")
+    studio.models.start()
+    assert studio.models.wait(60)
+    studio.models.stop()
+    return studio

@@ -27,6 +27,7 @@ from ui.figures.look import LOOKS, Look
 from ui.figures.marks import filter_of_selection
 from ui.page_components import page_component
 from ui.pictures import GONE, show_picture
+from ui.plain import plain
 from ui.studio import Studio, current_studio
 
 #: Parameters of a page's address that are not conditions on faces.
@@ -173,7 +174,7 @@ def _faces_of_mark(chart: Chart) -> None:
     try:
         faces = mark_in_address(chart.key, st.query_params.to_dict())
     except links.BadLink as error:
-        st.warning(f"The address is not understood: {error}")
+        st.warning(f"The address is not understood: {plain(str(error))}")
         return
     if faces is None:
         return
@@ -181,7 +182,7 @@ def _faces_of_mark(chart: Chart) -> None:
     found = stored_faces.page_of_faces(studio, chart.order, faces, size=SHOWN)
     n = stored_faces.count_faces(studio, faces)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{n:,} faces** · {describe(faces)}")
+        st.markdown(f"**{n:,} faces** · {plain(describe(faces))}")
         face_links(faces, chart.order)
         st.button(
             "Close",

@@ -144,7 +144,7 @@ def _agreement(answer: Answer, student: FacePrediction) -> str:
 def _verdict_line(face: AnsweredFace) -> str:
     """The label a person gave, or what the student thinks."""
     if face.stored and face.stored.version and describe(face.stored.label) != "no label":
-        return f'<p class="mp-label">Your label: <b>{escape(describe(face.stored.label))}</b></p>'
+        return f'<p class="mp-label">Label: <b>{escape(describe(face.stored.label))}</b></p>'
     said = face.student.mask if face.answers else None
     by_hand = " · box drawn by you" if face.box.score is None else ""
     if said is None:

@@ -12,6 +12,7 @@ from db.labels import describe
 from db.queue_items import QueueItem
 from ui import actions, bulk_actions
 from ui.actions import Verdict
+from ui.plain import plain
 from ui.studio import Studio, current_studio
 
 
@@ -20,9 +21,9 @@ def say_done(act: Callable[[], str]) -> None:
     try:
         done = act()
     except StudioError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(plain(str(error)), icon=":material/error:")
     else:
-        st.toast(done)
+        st.toast(plain(done))
 
 
 def label_face(studio: Studio, item: QueueItem, verdict: Verdict) -> None:

@@ -10,6 +10,7 @@ from db.errors import StudioError
 from db.runs import Run
 from ui import face_jobs
 from ui.face_jobs import Recipe
+from ui.gestures import say_done
 from ui.studio import Studio
 
 _FOLLOW_EVERY_S = 2.0
@@ -57,6 +58,10 @@ def _at_work(studio: Studio, run: Run) -> None:
             "Stop",
             icon=":material/stop:",
             key=f"stop-{run.id}",
-            on_click=face_jobs.cancel,
-            args=(studio, run.id),
+            on_click=lambda: say_done(lambda: _stop(studio, run)),
         )
+
+
+def _stop(studio: Studio, run: Run) -> str:
+    face_jobs.cancel(studio, run.id)
+    return f"Job {run.id} stops."

@@ -78,6 +78,11 @@ class ModelShelf:
             return self._models
 
     @property
+    def has_given_student(self) -> bool:
+        """Whether a student was given that answers whatever is promoted."""
+        return self._student is not None
+
+    @property
     def is_settled(self) -> bool:
         """Whether every model is either ready or failed."""
         return self._all_done.is_set()

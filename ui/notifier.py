@@ -11,7 +11,7 @@ from ui.theme import TITLE
 _SCRIPT = Path(__file__).parent / "components" / "notify.js"
 _BUTTON = '<button type="button" hidden>Notify me when a run ends</button>'
 _STYLE = """
-button { font: inherit; color: var(--st-primary-color); background: none; border: 0; padding: 0;
+button { font: inherit; color: var(--st-link-color); background: none; border: 0; padding: 0;
   cursor: pointer; text-decoration: underline; }
 """
 

@@ -38,6 +38,19 @@ def registry(studio: Studio) -> Registry:
         )
 
 
+def who_answers(studio: Studio, champion: Model) -> str:
+    """In Markdown: the champion, but where another student serves."""
+    serving = next((one for one in studio.models.models if one.role == "student"), None)
+    if serving is None or serving.state == "loading" or serving.name == champion.name:
+        return f"**`{champion.name}`** answers now."
+    why = (
+        "this studio was started with it"
+        if studio.models.has_given_student
+        else "the champion is being loaded, or its file is gone"
+    )
+    return f"**`{serving.name}`** answers here, though `{champion.name}` is the champion: {why}."
+
+
 def promote_model(studio: Studio, name: str, who: str) -> None:
     """A person makes this student the champion, whatever the figures say."""
     with connect(studio.home) as db:

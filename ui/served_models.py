@@ -20,6 +20,7 @@ from db.models import ModelKind, model_in_use, promote, register_model
 if TYPE_CHECKING:
     from core.detector import FaceDetector
     from core.predictor import Predictor
+    from db.database import Database
 
 Role = Literal["student", "teacher"]
 State = Literal["loading", "ready", "failed"]
@@ -89,8 +90,18 @@ def _register(home: Home, role: Role, path: Path, predictor: Predictor) -> None:
             metrics=card.metrics,
             licence=card.licence,
         )
-        if role == "student" and model_in_use(db, "champion") is None:
-            promote(db, predictor.model_id, reason="the first student", changed_by="studio")
+        if role == "student" and (reason := _reason_to_promote(home, path, db)):
+            promote(db, predictor.model_id, reason=reason, changed_by="studio")
+
+
+def _reason_to_promote(home: Home, path: Path, db: Database) -> str:
+    """Why the student at ``path`` becomes champion, unless it is; empty where nothing says so."""
+    champion = model_in_use(db, "champion")
+    if champion is None:
+        return "the first student"
+    if (home.root / champion.path).resolve() == path.resolve():
+        return "an update of the program replaced the champion's file"
+    return ""
 
 
 def _warm_up(predictor: Predictor) -> None:

@@ -213,9 +213,10 @@ def _check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or "there is no such port"
             raise ServeError(
-                f"cannot listen on {host}:{port} ({error.strerror}); choose another --port"
+                f"cannot listen on {host}:{port} ({reason}); choose another --port"
             ) from None
 
 

@@ -66,8 +66,11 @@ def _kind_colors(look: Look) -> Mapping[str, str]:
     return labels | {NOT_A_FACE: look.quiet, UNLABELLED: look.border}
 
 
-def _faces(kind: str, condition: str, part: str) -> FaceFilter:
-    known = {field: part for field in [condition] if part not in ("", "no split")}
+def _faces(kind: str, condition: str, part: str) -> FaceFilter | None:
+    """None where faces lack what the bars are about: no filter asks for that."""
+    if part in ("", "no split"):
+        return None
+    known = {condition: part}
     if kind == UNLABELLED:
         return FaceFilter(status="unlabelled", **known)
     if kind == NOT_A_FACE:

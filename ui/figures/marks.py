@@ -25,9 +25,9 @@ SYMBOLS: Mapping[MaskLabel | None, str] = {
 _CELL_MARK_PX = 20
 
 
-def mark_data(faces: Sequence[FaceFilter]) -> list[str]:
-    """What a trace carries as ``customdata``."""
-    return [filter.to_json() for filter in faces]
+def mark_data(faces: Sequence[FaceFilter | None]) -> list[str | None]:
+    """What a trace carries as ``customdata``; None is a mark whose faces cannot be asked for."""
+    return [filter.to_json() if filter else None for filter in faces]
 
 
 def face_data(face_ids: Iterable[int]) -> list[str]:
@@ -38,8 +38,8 @@ def face_data(face_ids: Iterable[int]) -> list[str]:
 def filter_of_selection(selection: Mapping[str, Any]) -> FaceFilter | None:
     """The faces of Streamlit's selection: of one mark its filter, of several that are single faces
     all of them; None where nothing is chosen."""
-    marks = (point.get("customdata") for point in selection["points"])
-    given = [json.loads(_text(mark)) for mark in marks if mark is not None]
+    marks = (_text(point.get("customdata")) for point in selection["points"])
+    given = [json.loads(mark) for mark in marks if mark is not None]
     if not given:
         return None
     ids = [face_id for one in given for face_id in one.get("face_ids", ())]

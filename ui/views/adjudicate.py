@@ -11,6 +11,7 @@ from ui import actions, opinions, stored_faces
 from ui.gestures import say_done, undo_button
 from ui.model_words import model_lines
 from ui.name_form import show_name
+from ui.pictures import show_picture
 from ui.plain import plain
 from ui.studio import Studio, current_studio
 from ui.views import face as face_page
@@ -40,8 +41,10 @@ def show() -> None:
     st.markdown(f"**{total:,}** to settle · face {case.face_id}, {position + 1} of {len(cases)}")
     left, right = st.columns([2, 3], gap="large")
     with left:
-        crop = stored_faces.crop_of_face(studio, case.face_id, _CROP_PX)
-        st.image(crop, width="stretch", alt=f"Face {case.face_id}")
+        show_picture(
+            lambda: stored_faces.crop_of_face(studio, case.face_id, _CROP_PX),
+            alt=f"Face {case.face_id}",
+        )
         _ways_on(studio, case)
     with right:
         _what_people_said(case, who)

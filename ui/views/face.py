@@ -72,7 +72,7 @@ def _picture(studio: Studio, found: FaceHistory) -> None:
     found_by = _FOUND.get(face.detector, f"found by {face.detector}")
     st.markdown(
         f"**{describe(found.label)}** counts now.  \n"
-        f"In [{plain(image.name)}](/api/v1/images/{image.id}/file), from {image.source}, "
+        f"In [{plain(image.name)}](/api/v1/images/{image.id}/file), from {plain(image.source)}, "
         f"kept {_when(face.added_at)}.  \n"
         f"Box {face.box.width_px:.0f} × {face.box.height_px:.0f} px, {found_by}."
     )

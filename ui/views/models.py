@@ -70,7 +70,7 @@ def _roll_back(studio: Studio, registry: registries.Registry) -> None:
     if previous and st.button(f"Roll back to {previous.name}", icon=":material/undo:"):
         _do(
             lambda: registries.roll_back_champion(studio, _who(studio)),
-            f"{previous.name} answers again.",
+            f"{previous.name} is the champion again.",
         )
 
 
@@ -81,7 +81,7 @@ def _follow(studio: Studio, shown: Model | None) -> None:
     if champion != shown:
         st.rerun()
     if champion:
-        st.markdown(f"**`{champion.name}`** answers now.")
+        st.markdown(registries.who_answers(studio, champion))
 
 
 def _model(studio: Studio, registry: registries.Registry, model: Model) -> None:
@@ -99,7 +99,7 @@ def _model(studio: Studio, registry: registries.Registry, model: Model) -> None:
     if registry.alias_of(model) != "champion" and st.button(title, icon=":material/upgrade:"):
         _do(
             lambda: registries.promote_model(studio, model.name, _who(studio)),
-            f"{model.name} answers now.",
+            f"{model.name} is the champion now.",
         )
 
 

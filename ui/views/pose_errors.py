@@ -19,6 +19,7 @@ from ui.dashboard import Chart, after_first_chart, current_look, face_links, sho
 from ui.dashboard_source import Source, choose_faces, choose_source, counted_of
 from ui.figures import pose, pose_maps
 from ui.pictures import GONE, show_picture
+from ui.plain import plain
 from ui.pose_mistakes import PoseMistake, draw_pose, worst_poses
 from ui.studio import Studio, current_studio
 
@@ -128,7 +129,9 @@ def _pair(mistake: PoseMistake) -> None:
                 width=_PICTURE_PX,
                 instead=GONE,
             )
-    st.caption(f"{mistake.geodesic_deg:.0f}° apart · {item.image_name} · face {item.face_id}")
+    st.caption(
+        f"{mistake.geodesic_deg:.0f}° apart · {plain(item.image_name)} · face {item.face_id}"
+    )
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

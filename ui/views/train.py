@@ -26,14 +26,14 @@ def show() -> None:
 
 def _what_changed(overview: retraining.Overview) -> None:
     st.subheader("What the student can learn", anchor=False)
-    champion = f"`{overview.champion}`" if overview.champion else "The student that came with it"
+    name = f"The champion, `{overview.champion}`," if overview.champion else "The shipped student"
     if not overview.changed:
         st.info(
-            f"{champion} answers now, and has learned from every label there is. Label or correct "
-            "some faces on the Review page; they are counted here."
+            f"{name} has learned from every label there is. Label or correct some faces on the "
+            "Review page; they are counted here."
         )
         return
-    st.caption(f"{champion} answers now. It has not learned from these labels:")
+    st.caption(f"{name} has not learned from these labels:")
     st.dataframe(
         pd.DataFrame(
             {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from db.runs import Run
 from ui import retraining
+from ui.gestures import say_done
 from ui.notifier import notify
 from ui.studio import Studio
 
@@ -75,16 +77,27 @@ def _buttons(studio: Studio, run: Run) -> None:
     jobs = retraining.jobs(studio)
     row = st.container(horizontal=True)
     if run.status in retraining.ACTIVE:
-        row.button("Pause", icon=":material/pause:", on_click=jobs.pause, args=(run.id,))
+        pause = partial(_tell, jobs.pause, run, "stops at its next step and can be resumed")
+        row.button("Pause", icon=":material/pause:", on_click=pause)
         row.button(
             "Cancel",
             icon=":material/stop:",
             help="What it has learned is kept: it can be resumed.",
-            on_click=jobs.cancel,
-            args=(run.id,),
+            on_click=partial(_tell, jobs.cancel, run, "stops"),
         )
     if run.status in _RESUMABLE:
-        row.button("Resume", icon=":material/play_arrow:", on_click=jobs.resume, args=(run.id,))
+        resume = partial(_tell, jobs.resume, run, "goes on")
+        row.button("Resume", icon=":material/play_arrow:", on_click=resume)
+
+
+def _tell(command: Callable[[int], object], run: Run, what: str) -> None:
+    """Give a command to a run; it may have ended, or somebody else was faster."""
+
+    def act() -> str:
+        command(run.id)
+        return f"Run {run.id} {what}."
+
+    say_done(act)
 
 
 def _result(studio: Studio, run: Run) -> None:
@@ -94,7 +107,7 @@ def _result(studio: Studio, run: Run) -> None:
         return
     verdict, reasons = decision
     texts = {
-        "promoted": (st.success, "The new student was not worse anywhere, and answers now."),
+        "promoted": (st.success, "The new student was not worse anywhere; it is the champion."),
         "person": (st.info, "The figures do not decide. Compare the two and choose one."),
         "rejected": (st.warning, "The new student was worse, so the old one goes on answering."),
     }
