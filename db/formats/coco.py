@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.faces import MASK_CLASSES
+from db.formats import DAMAGED
 from db.records import (
     FACE_ONLY,
     NOT_A_FACE,
@@ -47,15 +48,15 @@ def read(path: Path, named: Named = our_names) -> Iterator[FaceRecord | tuple[st
         coco = json.loads(path.read_text(encoding="utf-8"))
         images = {image["id"]: image for image in coco["images"]}
         names = {category["id"]: category["name"] for category in coco["categories"]}
-        annotations = coco["annotations"]
-    except (ValueError, KeyError, TypeError) as error:
+        annotations = list(coco["annotations"])
+    except DAMAGED as error:
         raise FormatError(
             f"{path.name} is no COCO file ({error!r}): expected images, categories, annotations"
         ) from error
     for number, annotation in enumerate(annotations, 1):
         try:
             yield _record(annotation, images, names, named)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except DAMAGED as error:
             yield f"annotation {number}", f"does not fit: {error}"
 
 

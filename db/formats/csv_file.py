@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from db.formats import DAMAGED
 from db.formats.rows import COLUMNS, record_of, row_of
 from db.records import FaceRecord, FormatError
 
@@ -42,16 +43,33 @@ def read(path: Path) -> Iterator[FaceRecord | tuple[str, str]]:
     """Records, or (line, reason) for a line that cannot be understood."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        if not _NEEDED & set(reader.fieldnames or ()):
-            raise FormatError(
-                f"{path.name} has the columns {', '.join(reader.fieldnames or ['(none)'])}: "
-                f"expected at least file or sha256, and of: {', '.join(COLUMNS)}"
-            )
-        for row in reader:
-            try:
-                yield record_of(_as_it_was(row))
-            except (ValueError, TypeError) as error:
-                yield f"line {reader.line_num}", str(error)
+        with _explained(path, reader):
+            if not _NEEDED & set(reader.fieldnames or ()):
+                raise FormatError(
+                    f"{path.name} has the columns {', '.join(reader.fieldnames or ['(none)'])}: "
+                    f"expected at least file or sha256, and of: {', '.join(COLUMNS)}"
+                )
+            for row in reader:
+                try:
+                    yield record_of(_as_it_was(row))
+                except DAMAGED as error:
+                    yield f"line {reader.line_num}", str(error)
+
+
+@contextmanager
+def _explained(path: Path, reader: csv.DictReader[str]) -> Iterator[None]:
+    """FormatError, with what to do, where the text of the file cannot be read on."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise FormatError(
+            f"{path.name} is not UTF-8: save it again as “CSV UTF-8”, as spreadsheets call it"
+        ) from None
+    except csv.Error as error:
+        raise FormatError(
+            f"{path.name} cannot be read on after line {reader.line_num} ({error}): is a quotation "
+            "mark not closed there? mend it and import again"
+        ) from None
 
 
 def _harmless(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from db.formats import DAMAGED
 from db.formats.rows import record_of, row_of
 from db.records import FaceRecord
 
@@ -21,11 +22,11 @@ def write(records: Iterable[FaceRecord], path: Path) -> None:
 
 def read(path: Path) -> Iterator[FaceRecord | tuple[str, str]]:
     """Records, or (line, reason) for a line that cannot be understood."""
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:  # decoded line by line: one that is not UTF-8 spoils no other
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                yield record_of(json.loads(line))
-            except (ValueError, TypeError, AttributeError) as error:
+                yield record_of(json.loads(line.decode("utf-8-sig")))
+            except DAMAGED as error:
                 yield f"line {number}", str(error)

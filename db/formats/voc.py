@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import defusedxml.ElementTree as safe_xml
 
 from core.faces import FaceBox
+from db.formats import DAMAGED
 from db.records import (
     FaceRecord,
     Named,
@@ -45,13 +46,18 @@ def write(records: Iterable[FaceRecord], folder: Path) -> None:
 
 
 def read(folder: Path, named: Named = our_names) -> Iterator[FaceRecord | tuple[str, str]]:
-    """Records of all XML files below the folder, or (file, reason)."""
+    """Records of all XML files below the folder, or (file, reason) for a file or a face in it."""
     for path in sorted(folder.rglob("*.xml")) if folder.is_dir() else [folder]:
         try:
             root = safe_xml.parse(path).getroot()
-            yield from _faces(root, path, named)
-        except (ElementTree.ParseError, ValueError, TypeError) as error:
+        except (ElementTree.ParseError, OSError, *DAMAGED) as error:
             yield path.name, f"no PASCAL VOC file: {error}"
+            continue
+        for number, item in enumerate(root.iterfind("object"), 1):
+            try:
+                yield _face(item, root, path, named)
+            except DAMAGED as error:
+                yield path.name, f"face {number} does not fit: {error}"
 
 
 def _picture(faces: list[FaceRecord]) -> ElementTree.Element:
@@ -83,22 +89,20 @@ def _add_face(root: ElementTree.Element, face: FaceRecord) -> None:
 _VOC_SIDES = {"left_px": "xmin", "top_px": "ymin", "right_px": "xmax", "bottom_px": "ymax"}
 
 
-def _faces(root: Any, path: Path, named: Named) -> Iterator[FaceRecord | tuple[str, str]]:
-    file = (root.findtext("filename") or f"{path.stem}.jpg").strip()
+def _face(item: Any, root: Any, path: Path, named: Named) -> FaceRecord | tuple[str, str]:
+    name = (item.findtext("name") or "").strip()
     picture = json.loads(root.findtext("maskpose") or "{}")
-    for item in root.iterfind("object"):
-        name = (item.findtext("name") or "").strip()
-        extra = json.loads(item.findtext("maskpose") or "{}")
-        record = with_extras(
-            _OUR_NAMES.get(name, name),
-            named,
-            {**picture, **extra},
-            file=file,
-            width_px=_whole(root.findtext("size/width")),
-            height_px=_whole(root.findtext("size/height")),
-            box=_box(item, extra),
-        )
-        yield record or (path.name, f"class {name!r} is none of ours")
+    extra = json.loads(item.findtext("maskpose") or "{}")
+    record = with_extras(
+        _OUR_NAMES.get(name, name),
+        named,
+        {**picture, **extra},
+        file=(root.findtext("filename") or f"{path.stem}.jpg").strip(),
+        width_px=_whole(root.findtext("size/width")),
+        height_px=_whole(root.findtext("size/height")),
+        box=_box(item, extra),
+    )
+    return record or (path.name, f"class {name!r} is none of ours")
 
 
 def _box(item: Any, extra: dict[str, Any]) -> FaceBox:
