@@ -6,7 +6,7 @@ The caller decodes a picture and says its upright width and height; here bytes a
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from sqlite_utils import Database
@@ -83,14 +83,14 @@ def add_stored(
     split: str | None = None,
     origin: str | None = None,
 ) -> Image:
-    """The row of a picture whose file is there already."""
+    """The row of a picture whose file is there already; see ``complete`` for a known one."""
     name = name or file.sha256[:12]
     with write_transaction(db):
         known = find_image(db, file.sha256)
         if known:
             if name != known.name:
                 db.execute("INSERT OR IGNORE INTO image_names VALUES (?, ?)", [known.id, name])
-            return known
+            return complete(db, known, split=split, origin=origin)
         row = (*file, name, width_px, height_px, source_id(db, source), split, origin, now())
         cursor = db.execute(
             "INSERT INTO images (sha256, path, name, width_px, height_px, source_id, split, origin,"
@@ -98,6 +98,18 @@ def add_stored(
             row,
         )
         return get_image(db, int(cursor.lastrowid or 0))
+
+
+def complete(db: Database, image: Image, *, split: str | None, origin: str | None) -> Image:
+    """The picture with the split and the origin that it had not got yet; what it has stays."""
+    whole = replace(image, split=image.split or split, origin=image.origin or origin)
+    if whole != image:
+        with write_transaction(db):
+            db.execute(
+                "UPDATE images SET split = ?, origin = ? WHERE id = ?",
+                [whole.split, whole.origin, image.id],
+            )
+    return whole
 
 
 def source_id(db: Database, name: str) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any, get_args
 
 from sqlite_utils import Database
 
@@ -15,7 +16,7 @@ from db.annotators import AnnotatorKind
 from db.face_measures import mark_occluded
 from db.faces import BY_DATASET, add_faces, faces_of_image
 from db.image_files import StoredFile
-from db.images import SPLITS, Image, add_stored, find_image
+from db.images import SPLITS, Image, add_stored, complete, find_image
 from db.labels import Change, Label, describe
 from db.records import FaceRecord
 
@@ -46,6 +47,23 @@ class Picture:
 Skips = list[tuple[str, str]]
 
 
+def escaped(text: str) -> str:
+    """The text as UTF-8 can hold it: a file may be called anything, and JSON may say anything."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def storable(record: FaceRecord) -> FaceRecord:
+    """The record as the database can hold it; ValueError: what does not fit."""
+    if record.annotator_kind not in get_args(AnnotatorKind):
+        raise ValueError(f"annotator_kind must be person or dataset, got {record.annotator_kind!r}")
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    texts: dict[str, Any] = {
+        name: escaped(value) for name, value in values.items() if isinstance(value, str)
+    }
+    note = record.label.note
+    return replace(record, label=replace(record.label, note=note and escaped(note)), **texts)
+
+
 def write_records(
     db: Database,
     records: Sequence[tuple[FaceRecord, Picture | None]],
@@ -63,6 +81,7 @@ def write_records(
             skips.append((record.name or str(record.sha256), "no such picture here, and no file"))
             continue
         image, record = found
+        skips += (said for said in _contradictions(image, record) if said not in skips)
         if picture and record.box is None and record.label == Label():
             _add_counted(db, image, picture.faces, picture.detector, counts)
             continue
@@ -94,9 +113,11 @@ def _image(
     photo where it is stored; else the file is the picture, and the face fills it.
     """
     known = find_image(db, record.sha256) if record.sha256 else None
-    if known or picture is None:
-        counts[Outcome.PICTURE_KNOWN] += known is not None
-        return (known, record) if known else None
+    if known:
+        counts[Outcome.PICTURE_KNOWN] += 1
+        return complete(db, known, split=_split(record), origin=record.origin), record
+    if picture is None:
+        return None
     if record.sha256 and record.sha256 != picture.file.sha256:
         record = replace(record, box=None)
     known = find_image(db, picture.file.sha256)
@@ -108,10 +129,25 @@ def _image(
         width_px=picture.width_px,
         height_px=picture.height_px,
         source=record.source or source,
-        split=record.split if record.split in SPLITS else None,
+        split=_split(record),
         origin=record.origin,
     )
     return image, record
+
+
+def _split(record: FaceRecord) -> str | None:
+    return record.split if record.split in SPLITS else None
+
+
+def _contradictions(image: Image, record: FaceRecord) -> Iterator[tuple[str, str]]:
+    """What a file says of a picture otherwise than is known here, which is kept."""
+    said_and_kept = {
+        "split": (_split(record), image.split),
+        "origin": (record.origin, image.origin),
+    }
+    for what, (said, kept) in said_and_kept.items():
+        if said and said != kept:
+            yield record.file or record.name, f"says {what} {said!r}, {kept!r} was kept"
 
 
 def _add_counted(

@@ -6,18 +6,20 @@ stays and the report names the face.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import chain, islice
+from typing import Any
 
 from sqlite_utils import Database
 
 from db.database import connect, now, select, select_one, write_transaction
 from db.home import Home
 from db.images import source_id
-from db.import_rows import Outcome, Picture, write_records
+from db.import_rows import Outcome, Picture, escaped, storable, write_records
 from db.records import FaceRecord
 
 #: Records in one transaction: short enough that people who label do not wait.
@@ -25,6 +27,8 @@ CHUNK_SIZE = 200
 
 #: Opens the picture of a record; ValueError and OSError say why it cannot be used.
 ReadPicture = Callable[[FaceRecord], Picture]
+#: What tells whether the file of a record is still the same, such as its size and time.
+FileState = Callable[[FaceRecord], object]
 Entry = FaceRecord | tuple[str, str]
 
 
@@ -70,19 +74,22 @@ def import_records(
     format: str,
     source: str,
     read_picture: ReadPicture,
+    file_state: FileState = lambda record: None,
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
-    """Take in records, whose order must be the same each time.
+    """Take in records.
 
-    ``path`` and ``format`` tell whether an interrupted import of the same is to be continued.
+    An import of the same ``path`` and ``format`` that was interrupted is continued where what it
+    has done is still what comes first: the same records of files in the same state. Otherwise all
+    is gone through anew, and what is known already is recognised.
     ``progress`` gets the number of records done after each chunk.
     """
     with connect(home) as db:
-        job = _begin(db, path, format, source)
-        stream = iter(entries)
-        done = sum(1 for _ in islice(stream, job.resumed_at))
+        job, stream = _begin(db, escaped(path), format, escaped(source), entries, file_state)
+        done = job.resumed_at
         while chunk := list(islice(stream, CHUNK_SIZE)):
-            _import_chunk(db, home, job, chunk, done, read_picture)
+            job.digest = _digest(job.digest, chunk, file_state)
+            _import_chunk(db, job, chunk, done, read_picture)
             done += len(chunk)
             if progress:
                 progress(done)
@@ -93,33 +100,59 @@ def import_records(
 class _Job:
     import_id: int
     source: str
-    resumed_at: int
+    resumed_at: int = 0
+    digest: str = ""
     counts: Counter[Outcome] = field(default_factory=Counter)
 
 
-def _begin(db: Database, path: str, format: str, source: str) -> _Job:
-    """The interrupted import of the same, or a new one."""
+def _begin(
+    db: Database,
+    path: str,
+    format: str,
+    source: str,
+    entries: Iterable[Entry],
+    file_state: FileState,
+) -> tuple[_Job, Iterator[Entry]]:
+    """The interrupted import of the same with what is left of it; or a new one with everything."""
+    stream = iter(entries)
+    last = _last_import(db, path, format, source)
+    if last and last["status"] == "running":
+        report = json.loads(last["report"])
+        first = list(islice(stream, last["records_done"]))
+        digest = _digest("", first, file_state)
+        if digest == report.get("digest"):
+            counts = {Outcome(key): value for key, value in report["counts"].items()}
+            job = _Job(last["id"], source, last["records_done"], digest, Counter(counts))
+            return job, stream
+        stream = chain(first, stream)
     with write_transaction(db):
-        source_number = source_id(db, source)
-        row = select_one(
-            db,
-            "SELECT * FROM imports WHERE path = ? AND format = ? AND source_id = ?"
-            " AND status = 'running' ORDER BY id DESC",
-            [path, format, source_number],
-        )
-        if row:
-            counts = {Outcome(key): value for key, value in json.loads(row["report"]).items()}
-            return _Job(row["id"], source, row["records_done"], Counter(counts))
         cursor = db.execute(
             "INSERT INTO imports (path, format, source_id, started_at) VALUES (?, ?, ?, ?)",
-            [path, format, source_number, now()],
+            [path, format, source_id(db, source), now()],
         )
-        return _Job(int(cursor.lastrowid or 0), source, 0)
+    return _Job(int(cursor.lastrowid or 0), source), stream
+
+
+def _last_import(db: Database, path: str, format: str, source: str) -> Any:
+    return select_one(
+        db,
+        "SELECT imports.* FROM imports JOIN sources ON sources.id = source_id"
+        " WHERE path = ? AND format = ? AND sources.name = ? ORDER BY imports.id DESC LIMIT 1",
+        [path, format, source],
+    )
+
+
+def _digest(digest: str, entries: Iterable[Entry], file_state: FileState) -> str:
+    """What all entries so far come to: those of ``digest``, then these."""
+    for entry in entries:
+        state = file_state(entry) if isinstance(entry, FaceRecord) else None
+        link = f"{digest}{entry!r}{state!r}".encode("utf-8", "backslashreplace")
+        digest = hashlib.sha256(link).hexdigest()
+    return digest
 
 
 def _import_chunk(
     db: Database,
-    home: Home,
     job: _Job,
     chunk: list[Entry],
     start: int,
@@ -133,20 +166,24 @@ def _import_chunk(
             skipped.append(entry)
             continue
         try:
-            records.append((entry, _open_picture(entry, read_picture)))
+            records.append((storable(entry), _open_picture(entry, read_picture)))
         except (ValueError, OSError) as error:
             skipped.append((entry.file, str(error)))
     with write_transaction(db, durable=False):
         operation = f"import-{job.import_id}-{start}"
         counts, left_out = write_records(db, records, job.source, operation)
         job.counts += counts
-        rows = [(job.import_id, name, reason) for name, reason in (*skipped, *left_out)]
+        rows = [
+            (job.import_id, escaped(name), escaped(reason))
+            for name, reason in (*skipped, *left_out)
+        ]
         db.conn.executemany(
             "INSERT INTO import_skips (import_id, name, reason) VALUES (?, ?, ?)", rows
         )
+        report = {"counts": job.counts, "digest": job.digest}
         db.execute(
             "UPDATE imports SET records_done = ?, report = ? WHERE id = ?",
-            [start + len(chunk), json.dumps(job.counts), job.import_id],
+            [start + len(chunk), json.dumps(report), job.import_id],
         )
 
 

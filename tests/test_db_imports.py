@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import db_workers
@@ -111,6 +113,100 @@ def test_an_import_that_is_killed_leaves_whole_chunks_and_goes_on(
     assert report.resumed_at > 0
 
 
+def photos(root: Path, *names: str) -> Path:
+    root.mkdir(exist_ok=True)
+    for name in names:
+        (root / name).write_bytes(picture(int(name.removesuffix(".png"), 36), 12, 12))
+    return root
+
+
+def stop_at(number: int) -> Callable[[int], None]:
+    def progress(done: int) -> None:
+        if done == number:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_an_interrupted_import_begins_anew_where_other_photos_come_first_now(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK_SIZE", 2)
+    root = photos(tmp_path / "card", "c.png", "d.png", "e.png", "f.png")
+    with pytest.raises(KeyboardInterrupt):
+        import_path(home, root, progress=stop_at(2))
+    photos(root, "a.png", "b.png")
+    report = import_path(home, root)
+    assert (report.resumed_at, report.records) == (0, 6)
+    assert (report.counts["picture_new"], report.counts["picture_known"]) == (4, 2)
+    with connect(home) as db:
+        assert db.execute("SELECT count(*) FROM images").fetchone() == (6,)
+    (root / "a.png").unlink()
+    (root / "b.png").unlink()
+    assert import_path(home, root).resumed_at == 0  # the one interrupted first is long forgotten
+
+
+def test_an_interrupted_import_begins_anew_where_names_stand_for_other_photos_now(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK_SIZE", 1)
+    root = photos(tmp_path / "card", "a.png", "b.png")
+    with pytest.raises(KeyboardInterrupt):
+        import_path(home, root, progress=stop_at(1))
+    (root / "a.png").write_bytes(picture(77, 13, 12))  # the camera counts from 1 again
+    report = import_path(home, root)
+    assert (report.resumed_at, report.counts["picture_new"]) == (0, 2)
+
+
+def test_an_import_that_an_older_version_began_begins_anew(home: Home, tmp_path: Path) -> None:
+    root = photos(tmp_path / "card", "a.png", "b.png")
+    import_path(home, root)
+    with connect(home) as db:
+        db.execute("""UPDATE imports SET status = 'running', report = '{"picture_new": 2}'""")
+    report = import_path(home, root)
+    assert (report.resumed_at, report.counts["picture_known"]) == (0, 2)
+
+
+def test_a_picture_without_split_gets_that_of_a_later_import(home: Home, tmp_path: Path) -> None:
+    photos(tmp_path / "set", "a.png", "b.png")
+    import_path(home, tmp_path / "set", detect=lambda image_rgb: [FaceBox(1, 1, 9, 9)])
+    row = {"file": "a.png", "mask_label": "masked", "split": "test", "origin": "album 1"}
+    write_jsonl(tmp_path / "set" / "labels.jsonl", row, {**row, "file": "b.png", "split": None})
+    assert import_path(home, tmp_path / "set").skipped == ()
+    with connect(home) as db:
+        assert db.execute("SELECT name, split, origin FROM images").fetchall() == [
+            ("a.png", "test", "album 1"),
+            ("b.png", None, "album 1"),
+        ]
+        assert count(db, FaceFilter(split="test")) == 2  # also the face that was there before
+        assert find_faults(db, home) == []
+
+
+def test_labels_alone_give_a_known_picture_its_split(home: Home, tmp_path: Path) -> None:
+    with connect(home) as db:
+        add_face(db, home, 1)
+        sha256 = db.execute("SELECT sha256 FROM images").fetchone()[0]
+    import_path(home, write_jsonl(tmp_path / "x.jsonl", {"sha256": sha256, "split": "val"}))
+    with connect(home) as db:
+        assert db.execute("SELECT split FROM images").fetchone() == ("val",)
+
+
+def test_a_split_that_contradicts_is_reported_once_and_not_taken(
+    home: Home, tmp_path: Path
+) -> None:
+    photos(tmp_path / "set", "a.png")
+    row = {"file": "a.png", "mask_label": "masked", "split": "test", "origin": "album 1"}
+    import_path(home, write_jsonl(tmp_path / "set" / "labels.jsonl", row))
+    other = {**row, "split": "train", "origin": "album 2"}
+    write_jsonl(tmp_path / "set" / "labels.jsonl", other, {**other, "split": "holdout"}, other)
+    assert import_path(home, tmp_path / "set").skipped == (
+        ("a.png", "says split 'train', 'test' was kept"),
+        ("a.png", "says origin 'album 2', 'album 1' was kept"),
+    )
+    with connect(home) as db:
+        assert db.execute("SELECT split, origin FROM images").fetchone() == ("test", "album 1")
+
+
 def test_labels_by_people_are_kept_and_the_difference_reported(home: Home, tmp_path: Path) -> None:
     with connect(home) as db:
         face = add_face(db, home, 1)
@@ -161,6 +257,9 @@ def test_photos_get_the_faces_that_a_detector_finds(home: Home, tmp_path: Path) 
         ({"file": "a.png", "note": ["x"], "mask_label": "masked"}, "a note must be a text"),
         ({"file": {"$ne": 1}}, "is not in the folder"),
         (["no", "object"], "has no attribute 'items'"),
+        ({"file": "loop.png"}, "is not in the folder"),
+        ({"file": "a.png", "width_px": 1e400}, "cannot convert float infinity"),
+        ({"file": "a.png", **dict.fromkeys(_BOX, 10**400)}, "too large to convert to float"),
     ],
 )
 def test_what_is_damaged_or_hostile_is_left_out_by_name_and_the_rest_comes_in(
@@ -171,12 +270,104 @@ def test_what_is_damaged_or_hostile_is_left_out_by_name_and_the_rest_comes_in(
     folder.mkdir()
     (folder / "a.png").write_bytes(picture(1))
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "loop.png").symlink_to("loop.png")
     good = {"file": "a.png", "mask_label": "masked"}
     report = import_path(home, write_jsonl(folder / "labels.jsonl", row, good))
     assert reason in report.skipped[0][1]
     assert (report.skipped_count, report.counts["label_new"]) == (1, 1)
     with connect(home) as db:
         assert db.execute("SELECT count(*) FROM images").fetchone() == (1,)
+
+
+def test_names_and_words_that_are_no_utf8_are_escaped(home: Home, tmp_path: Path) -> None:
+    root = photos(tmp_path / os.fsdecode(b"f\xeate"), "b.png")
+    (root / os.fsdecode(b"caf\xe9.png")).write_bytes(picture(1))
+    (root / os.fsdecode(b"br\xfbl\xe9.png")).write_bytes(b"no picture")
+    report = import_path(home, root)
+    (skipped,) = report.skipped
+    assert skipped[0] == "br\\udcfbl\\udce9.png"
+    report.text().encode("utf-8")
+    with connect(home) as db:
+        names = db.execute("SELECT name FROM images ORDER BY name").fetchall()
+        assert names == [("b.png",), ("caf\\udce9.png",)]
+        assert db.execute("SELECT name FROM sources").fetchone() == ("f\\udceate",)
+    said = {"note": "\ud83d", "annotator": "\udcff", "source": "\ud800", "split": "\ud800"}
+    row = {"file": "b.png", "mask_label": "masked", "origin": "\udcff", **said}
+    assert import_path(home, write_jsonl(root / "labels.jsonl", row)).counts["label_new"] == 1
+    with connect(home) as db:
+        (event,) = history(db, 1)
+        assert (event.annotator, event.label.note) == ("\\udcff", "\\ud83d")
+
+
+def test_one_odd_face_of_a_picture_costs_no_other(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture(1))
+    boxes = [(1, 11), (5, 5), ("x", 9), (15, 25), (30, 45)]
+    sides = "<bndbox><xmin>{}</xmin><ymin>3</ymin><xmax>{}</xmax><ymax>20</ymax></bndbox>"
+    (tmp_path / "a.xml").write_text(
+        "<annotation><filename>a.png</filename>"
+        + "".join(f"<object><name>masked</name>{sides.format(*box)}</object>" for box in boxes)
+        + "<object><name>masked</name><maskpose>[]</maskpose></object></annotation>"
+    )
+    report = import_path(home, tmp_path / "a.xml")
+    assert report.counts["label_new"] == 3
+    assert [(name, reason.split(":")[0]) for name, reason in report.skipped] == [
+        ("a.xml", f"face {number} does not fit") for number in (2, 3, 6)
+    ]
+    assert "a positive size" in report.skipped[0][1]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"pose_deg": [1]},
+        {"pose_deg": [10**400, 0, 0]},
+        {"pose_deg": {"yaw": 1}},
+        {"annotator": "eve", "annotator_kind": "robot"},
+        "nothing",
+    ],
+)
+def test_one_odd_annotation_of_coco_costs_no_other(
+    home: Home, tmp_path: Path, said: object
+) -> None:
+    (tmp_path / "a.png").write_bytes(picture(1))
+    face = {"image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 11]}
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": 1, "name": "masked"}],
+        "annotations": [{**face, "maskpose": said}, {**face, "bbox": [20, 2, 10, 11]}],
+    }
+    (tmp_path / "x.json").write_text(json.dumps(coco))
+    report = import_path(home, tmp_path / "x.json")
+    assert (report.skipped_count, report.counts["label_new"]) == (1, 1)
+
+
+def test_a_line_that_is_no_utf8_costs_no_other_line(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture(1))
+    lines = (
+        b'{"file": "caf\xe9.png"}',
+        b"[" * 100_000,
+        b'{"file": "a.png", "mask_label": "masked"}',
+    )
+    (tmp_path / "x.jsonl").write_bytes(b"\n".join(lines))
+    report = import_path(home, tmp_path / "x.jsonl")
+    assert [name for name, _ in report.skipped] == ["line 1", "line 2"]
+    assert report.counts["label_new"] == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (b"caf\xe9.png,masked", "labels.csv is not UTF-8: save it again as “CSV UTF-8”"),
+        (b'"a.png,masked\n' + b"x" * 200_000, "labels.csv cannot be read on after line 1"),
+    ],
+)
+@pytest.mark.parametrize("ask_for", ["labels.csv", "."])
+def test_a_csv_that_cannot_be_read_says_what_to_do(
+    home: Home, tmp_path: Path, row: bytes, says: str, ask_for: str
+) -> None:
+    (tmp_path / "labels.csv").write_bytes(b"file,mask_label\n" + row + b"\n")
+    with pytest.raises(FormatError, match=says):
+        import_path(home, tmp_path / ask_for)
 
 
 def test_an_xml_bomb_is_refused(home: Home, tmp_path: Path) -> None:
@@ -187,7 +378,13 @@ def test_an_xml_bomb_is_refused(home: Home, tmp_path: Path) -> None:
     assert "no PASCAL VOC file: EntitiesForbidden" in report.skipped[0][1]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"images": 3}', '{"images": [], "categories": []}'])
+_NO_LIST = '{"images": [], "categories": [], "annotations": null}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[" * 100_000, "[]", '{"images": 3}', '{"images": [], "categories": []}', _NO_LIST],
+)
 def test_what_is_no_coco_file_is_said_so(home: Home, tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(FormatError, match=r"x\.json is no COCO file"):
@@ -283,7 +480,7 @@ def test_real_mask_crops_come_in_with_label_source_and_split(
 
 
 def test_aflw2000_comes_in_with_its_poses(shared_data: Path, home: Home) -> None:
-    report = import_path(home, shared_data / "aflw2000_sample", format="aflw2000")
+    report = import_path(home, shared_data / "aflw2000_sample")
     with connect(home) as db:
         assert count(db, FaceFilter()) == report.counts["label_new"] > 60
         event = current_annotation(db, 1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from core.datasets import DATASET_KINDS, FaceSample, read_dataset
+from core.datasets import DATASET_KINDS, FaceSample, read_dataset, recognise_dataset
 from core.datasets.image_folder import SPLIT_FOLDERS
 from core.datasets.mask_labels import find_mask_label
+from core.datasets.w300lp import named_by_pose
 from core.detector import face_box_around
 from core.faces import FaceBox
 from core.images import IMAGE_SUFFIXES, MAX_FILE_BYTES, ImageError, decode_image, read_image
@@ -43,20 +45,23 @@ def import_path(
 
     ``format`` None is found out; ``split`` picks one split of a published data set; ``source``
     names where it comes from (the name of the file or folder); ``detect`` finds the faces in
-    photos. Interrupted, it goes on where it stopped when called again.
+    photos. Interrupted, it goes on where it stopped when called again, unless the files before
+    that place are others now.
     """
     path = path.expanduser().resolve()
     if not path.exists():
         raise FormatError(f"{path} does not exist: check the path")
     format = format or find_format(path)
     root = path if path.is_dir() else path.parent
+    reader = _PictureReader(home, root, detect, detector)
     return import_records(
         home,
         _entries(path, format, split),
         path=str(path),
         format=format if split is None else f"{format}/{split}",
         source=source or path.stem or path.name,
-        read_picture=_PictureReader(home, root, detect, detector),
+        read_picture=reader,
+        file_state=reader.file_state,
         progress=progress,
     )
 
@@ -78,12 +83,12 @@ def find_format(path: Path) -> str:
         raise FormatError(
             f"{path.name} is of no known format: choose of {', '.join(IMPORT_FORMATS)}"
         )
-    for name, format in (("labels.csv", "csv"), ("labels.jsonl", "jsonl"), ("coco.json", "coco")):
-        if (path / name).is_file():
-            return _published(path) or format
-    published = _published(path)
+    published = recognise_dataset(path)
     if published:
         return published
+    for name, format in (("labels.csv", "csv"), ("labels.jsonl", "jsonl"), ("coco.json", "coco")):
+        if (path / name).is_file():
+            return format
     if any(class_folders.is_class_folder(folder, find_mask_label) for folder in path.iterdir()):
         return "folders"
     if next(path.rglob("*.xml"), None):
@@ -94,24 +99,10 @@ def find_format(path: Path) -> str:
         if folder.parent.name.lower() in SPLIT_FOLDERS
     ):
         return "folder"
-    if any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.rglob("*")):
-        return "photos"
+    pictures = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES]
+    if pictures:
+        return "300w-lpa" if named_by_pose(pictures) else "photos"
     raise FormatError(f"nothing to import in {path}: expected one of {', '.join(IMPORT_FORMATS)}")
-
-
-def _published(path: Path) -> str | None:
-    """MAFA by its label files; the CSV of this project's own data by its columns."""
-    if next(path.rglob("Label*All.mat"), None):
-        return "mafa"
-    labels = path / "labels.csv"
-    if labels.is_file():
-        with labels.open(encoding="utf-8-sig") as file:
-            columns = file.readline().strip().split(",")
-        if "lower_face_occluded" in columns:
-            return "mask-csv"
-        if "r00" in columns:
-            return "pose-csv"
-    return None
 
 
 def _entries(path: Path, format: str, split: str | None) -> Iterator[Entry]:
@@ -196,6 +187,14 @@ class _PictureReader:
             self._last = (record.file, self._open(record))
         return self._last[1]
 
+    def file_state(self, record: FaceRecord) -> tuple[int, int] | None:
+        """Size and time of the file, by which it is taken for the same; None: there is none."""
+        try:
+            stat = self._inside(record.file).stat()
+        except (ValueError, OSError):
+            return None
+        return stat.st_size, stat.st_mtime_ns
+
     def _open(self, record: FaceRecord) -> Picture:
         path = self._inside(record.file)
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -217,7 +216,7 @@ class _PictureReader:
     def _inside(self, file: str) -> Path:
         """The path of a file that a label names, which must lie in the imported folder."""
         for place in (self._root, self._root / "images", self._root / "JPEGImages"):
-            path = (place / file).resolve()
+            path = Path(os.path.realpath(place / file))  # which no loop of links can stop
             if not path.is_relative_to(self._root):
                 raise ValueError(f"{json.dumps(file)} leads out of the imported folder")
             if path.is_file():

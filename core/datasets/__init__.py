@@ -5,6 +5,7 @@ print(reading.report())
 crop_rgb = load_crop(reading.samples[0], size_px=112)
 """
 
+from core.datasets.recognise import recognise_dataset
 from core.datasets.registry import DATASET_KINDS, read_dataset
 from core.datasets.sample import (
     DatasetError,
@@ -22,4 +23,5 @@ __all__ = [
     "Skipped",
     "load_crop",
     "read_dataset",
+    "recognise_dataset",
 ]

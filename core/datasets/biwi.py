@@ -71,7 +71,7 @@ class _ColourCamera:
 def read_biwi(root: Path, split: str | None = None) -> Reading:
     """All frames, or those of the list that ``split`` names."""
     require_folder(root, "01/, 02/, … with frame_XXXXX_rgb.png, frame_XXXXX_pose.txt and rgb.cal")
-    base = next((p for p in (root, root / "hpdb", root / "faces_0") if _sequences(p)), None)
+    base = next((place for place in _places(root) if _sequences(place)), None)
     if base is None:
         raise DatasetError(
             f"{root} has no folders 01, 02, …; expected the folders of BIWI; check the path"
@@ -90,6 +90,19 @@ def read_biwi(root: Path, split: str | None = None) -> Reading:
         "rotation in the depth camera's frame, Euler angles as HopeNet"
     )
     return builder.reading()
+
+
+def holds_biwi(root: Path) -> bool:
+    """Whether frames with their poses lie where ``read_biwi`` looks for them."""
+    return any(
+        next((place / sequence).glob("frame_*_pose.txt"), None)
+        for place in _places(root)
+        for sequence in _sequences(place)
+    )
+
+
+def _places(root: Path) -> tuple[Path, ...]:
+    return root, root / "hpdb", root / "faces_0"
 
 
 def _sequences(base: Path) -> list[str]:

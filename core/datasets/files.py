@@ -30,9 +30,9 @@ def file_names(folder: Path) -> frozenset[str]:
 
 
 def folder_names(folder: Path) -> list[str]:
-    """Names of the folders in ``folder``, sorted."""
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir())
+    """Names of the folders in ``folder``, sorted; a link that leads nowhere is none."""
+    _, names, _ = next(os.walk(folder), (folder, [], []))
+    return sorted(names)
 
 
 def find_files(folder: Path) -> list[Path]:

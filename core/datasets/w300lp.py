@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.crop import REFERENCE_FACTOR
@@ -34,6 +35,8 @@ from core.head_pose import head_pose, rotation_from_euler
 NOT_SUBSETS = frozenset({"landmarks", "Code"})
 
 _VIEW_NUMBER = re.compile(r"_\d+$")
+#: Three numbers with decimals, up to π: what no camera calls its pictures.
+_RADIANS_IN_NAME = re.compile(r".+(_-?([0-3]\.\d+|\d\.\d+e-\d+)){3}")
 _POSE_IN_NAME = re.compile(r"(?P<name>.+)_(?P<pitch>[^_]+)_(?P<yaw>[^_]+)_(?P<roll>[^_]+)")
 
 
@@ -93,6 +96,12 @@ def read_300w_lpa(root: Path, split: str | None = None) -> Reading:
             "LFPW_image_train_0170_12_-0.597_1.359_-0.345.jpg (radians); check the folder"
         )
     return builder.reading()
+
+
+def named_by_pose(pictures: Sequence[Path]) -> bool:
+    """Whether most pictures carry a pose in their name, as the crops of 300W-LPA do."""
+    named = sum(_RADIANS_IN_NAME.fullmatch(path.stem) is not None for path in pictures)
+    return 2 * named > len(pictures)
 
 
 def _sample_300w_lpa(root: Path, path: Path) -> FaceSample:
