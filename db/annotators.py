@@ -6,7 +6,7 @@ from typing import Literal
 
 from sqlite_utils import Database
 
-from db.database import now, select, select_one
+from db.database import now, select_one
 
 AnnotatorKind = Literal["person", "dataset"]
 
@@ -20,8 +20,3 @@ def annotator_id(db: Database, name: str, kind: AnnotatorKind = "person") -> int
         "INSERT INTO annotators (name, kind, added_at) VALUES (?, ?, ?)", [name, kind, now()]
     )
     return int(cursor.lastrowid or 0)
-
-
-def list_annotators(db: Database) -> list[str]:
-    """The names of all annotators, in the order they came."""
-    return [row["name"] for row in select(db, "SELECT name FROM annotators ORDER BY id")]

@@ -13,6 +13,7 @@ from db.faces import box_of
 from db.filters import Condition, FaceFilter, where
 from db.labels import Label, label_of_row
 from db.records import FaceRecord
+from db.review_queue import count
 
 #: Somebody said something, and did not take it back.
 _SAID = Condition(
@@ -44,6 +45,14 @@ class ExportedFace:
     face_id: int
     image_path: str
     record: FaceRecord
+
+
+def count_exported(db: Database, filter: FaceFilter | None) -> int:
+    """How many faces ``exported_faces`` gives."""
+    if filter:
+        return count(db, filter)
+    sql = "SELECT count(*) FROM face_states s JOIN annotation_events e ON e.id = s.event_id"
+    return int(db.execute(f"{sql} WHERE {_SAID.sql}").fetchone()[0])
 
 
 def exported_faces(db: Database, filter: FaceFilter | None) -> Iterator[ExportedFace]:

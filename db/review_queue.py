@@ -99,8 +99,8 @@ def take(
 ) -> list[QueueItem]:
     """The next faces for this annotator, kept from all others until labelled, skipped or expired.
 
-    Faces that anybody holds are passed over, the annotator's own too: a page that is loaded anew
-    asks ``held_faces`` first.
+    Faces that anybody holds are passed over, the annotator's own too: another tab has them. What a
+    page that was left held is released by it; after a crash, when the lease ends.
     """
     with write_transaction(db, durable=False):
         who = annotator_id(db, annotator)

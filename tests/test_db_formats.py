@@ -13,7 +13,7 @@ from core.faces import FaceBox, HeadPose, MaskLabel
 from db.annotations import annotate
 from db.database import connect
 from db.export import EXPORT_FORMATS, ExportFormat, ExportRefused, export_faces
-from db.export_rows import exported_faces
+from db.export_rows import count_exported, exported_faces
 from db.faces import BY_PERSON, add_faces
 from db.home import Home
 from db.images import get_image
@@ -60,6 +60,7 @@ def labels(home: Home) -> list[FaceRecord]:
     """What an export carries of a home, in an order that does not depend on it."""
     with connect(home) as db:
         found = [replace(face.record, annotated_at=None) for face in exported_faces(db, None)]
+        assert count_exported(db, None) == len(found)
     return sorted(found, key=lambda record: (record.sha256, record.box.left_px))
 
 

@@ -56,6 +56,18 @@ def test_health_says_what_is_loaded(client: TestClient) -> None:
     ]
 
 
+def test_beside_the_demo_alone_nothing_of_the_studio_is_served(
+    studio: Studio, portrait: bytes
+) -> None:
+    app = FastAPI(openapi_url="/api/openapi.json")
+    add_api(app, studio, only_demo=True)
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        assert send(client, portrait).status_code == 200
+        assert client.get("/api/v1/health").status_code == 200
+        for address in ("backup", "export", "images", "faces", "models", "runs"):
+            assert client.get(f"/api/v1/{address}").status_code == 404
+
+
 def test_a_photo_is_answered_and_nothing_is_kept(client: TestClient, portrait: bytes) -> None:
     before = client.get("/api/v1/images").json()
     answer = send(client, portrait).json()

@@ -11,7 +11,7 @@ from db.database import connect, write_transaction
 from db.events import Annotation
 from db.labels import Change, Label, changed
 from db.queue_items import QueueItem
-from db.review_queue import Cursor, Page, QueueQuery, peek, waiting
+from db.review_queue import Cursor, Page, QueueQuery, peek
 from db.reviews import Review, give_opinion, reviews_of_face
 from ui.studio import Studio
 
@@ -27,12 +27,6 @@ def asked_of(
     with connect(studio.home, read_only=True) as db:
         page = peek(db, query, count=size, after=after, annotator=who)
     return Page([without_label(item) for item in page.items], page.after)
-
-
-def number_asked_of(studio: Studio, query: QueueQuery, who: str) -> int:
-    """How many faces wait for ``who``."""
-    with connect(studio.home, read_only=True) as db:
-        return waiting(db, query, annotator=who)
 
 
 def without_label(item: QueueItem) -> QueueItem:

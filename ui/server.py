@@ -119,7 +119,7 @@ def build_pages(studio: Studio, only: Only = "all") -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    add_api(app, studio)
+    add_api(app, studio, only_demo=only == "demo")
     add_component_files(app)
     if streamlit_app:
         app.mount("/", PagesAhead(streamlit_app))

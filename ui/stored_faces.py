@@ -11,6 +11,7 @@ import numpy as np
 from core.crop import cut_square, square_inside
 from core.faces import FaceBox
 from core.images import decode_image, encode_jpeg
+from db import export_rows
 from db.annotations import current_annotations, history
 from db.database import connect, snapshot
 from db.events import Annotation
@@ -44,6 +45,12 @@ def totals(studio: Studio) -> Totals:
 def count_faces(studio: Studio, filter: FaceFilter) -> int:
     with connect(studio.home, read_only=True) as db:
         return count(db, filter)
+
+
+def count_exported(studio: Studio, filter: FaceFilter | None) -> int:
+    """How many faces an export has: of a filter, or all of which somebody said something."""
+    with connect(studio.home, read_only=True) as db:
+        return export_rows.count_exported(db, filter)
 
 
 def page_of_faces(

@@ -18,6 +18,7 @@ _TITLES = {
     "voc": "PASCAL VOC (XML)",
     "folders": "A folder per class, the faces cut out",
 }
+_BACKUPS = (("Labels only (.db)", "false"), ("With pictures and models (.tar)", "true"))
 _LABELLED, _FOUND = "everything that somebody labelled", "the faces found in the first tab"
 
 
@@ -32,11 +33,10 @@ def _labels(studio: Studio, found: FaceFilter | None) -> None:
     format = st.selectbox("Format", EXPORT_FORMATS, format_func=_TITLES.__getitem__, width=340)
     images = st.toggle("With the pictures", value=format == "folders")
     asked = {"format": format, "images": str(images).lower()}
-    shown = FaceFilter(status="labelled")
-    if which == _FOUND and found:
-        shown = found
-        asked["filter"] = found.to_json()
-    st.caption(f"{stored_faces.count_faces(studio, shown):,} faces")
+    chosen = found if which == _FOUND else None
+    if chosen:
+        asked["filter"] = chosen.to_json()
+    st.caption(f"{stored_faces.count_exported(studio, chosen):,} faces")
     st.link_button(
         "Download", f"/api/v1/export?{urlencode(asked)}", icon=":material/download:", type="primary"
     )
@@ -50,6 +50,6 @@ def _backup() -> None:
         "back."
     )
     with st.container(horizontal=True):
-        for title, pictures in (("Labels only (.db)", "false"), ("Everything (.tar)", "true")):
+        for title, pictures in _BACKUPS:
             address = f"/api/v1/backup?pictures={pictures}"
             st.link_button(title, address, icon=":material/archive:")
