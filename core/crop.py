@@ -84,14 +84,6 @@ def _moved_inside(start: float, length: float, size: float) -> float:
     return min(max(start, 0.0), size - length)
 
 
-def inner_part(crop_rgb: np.ndarray, fraction: float, size_px: int) -> np.ndarray:
-    """The central ``fraction`` (0 to 1, of the side) of a square crop, resized to ``size_px``."""
-    side = crop_rgb.shape[0]
-    if crop_rgb.shape[1] != side:
-        raise ValueError(f"expected a square crop, got {crop_rgb.shape[1]} × {side} px")
-    return cut_square(crop_rgb, FaceBox(0, 0, side, side).square(fraction), size_px)
-
-
 def _region(
     image_rgb: np.ndarray, square: FaceBox, size_px: int
 ) -> tuple[np.ndarray, float, float, float, float]:

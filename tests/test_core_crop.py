@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.crop import REFERENCE_FACTOR, cut_square, inner_part, square_inside
+from core.crop import REFERENCE_FACTOR, cut_square, square_inside
 from core.faces import FaceBox
 
 
@@ -149,21 +149,9 @@ def test_views_of_arrays_are_cut_like_copies() -> None:
     )
 
 
-def test_inner_part_is_the_centre() -> None:
-    crop = smooth_picture(100, 100)
-    np.testing.assert_array_equal(inner_part(crop, 1.0, 100), crop)
-    np.testing.assert_array_equal(inner_part(crop, 0.8, 80), crop[10:90, 10:90])
-    outer = FaceBox(5, 7, 90, 90)
-    direct = cut_square(smooth_picture(120, 120), outer.square(0.7), 64)
-    nested = inner_part(cut_square(smooth_picture(120, 120), outer, 90), 0.7, 64)
-    assert difference(direct, nested) <= 3
-
-
 def test_what_is_not_square_is_refused() -> None:
     with pytest.raises(ValueError, match="square"):
         cut_square(smooth_picture(50, 50), FaceBox(0, 0, 20, 30), 32)
-    with pytest.raises(ValueError, match="square"):
-        inner_part(smooth_picture(50, 60), 0.5, 32)
     with pytest.raises(ValueError, match="at least 1"):
         cut_square(smooth_picture(50, 50), FaceBox(0, 0, 20, 20), 0)
 

@@ -6,7 +6,6 @@ via knowledge distillation, Information Sciences 2022, figure 3.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
@@ -52,8 +51,3 @@ class MHPNet(nn.Module):
 def parameter_count(network: nn.Module) -> int:
     """Number of learned numbers (buffers such as batch-norm statistics are not counted)."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def is_finite(outputs: FaceLogits) -> bool:
-    """Whether every logit of every head is a finite number."""
-    return all(bool(torch.isfinite(logits).all()) for logits in outputs if logits is not None)
