@@ -181,6 +181,77 @@ def test_labels_wait_while_the_connection_is_lost(page: Page, home: Home) -> Non
     wait_for_masks(home, shown[:1], [MaskLabel.INCORRECT])
 
 
+def test_labels_after_an_undo_that_is_not_answered_are_seen_at_once_and_kept(
+    page: Page, home: Home
+) -> None:
+    first, second, third = shown = open_grid(page)[14:17]
+    before = masks(home, shown)
+    for face in (first, second):
+        tile(page, face).click()
+    page.keyboard.press("2")
+    wait_for_masks(home, shown, [MaskLabel.MASKED, MaskLabel.MASKED, before[2]])
+    page.route("**/api/v1/annotations/undo", lambda route: route.abort())
+    page.keyboard.press("Control+z")
+    for face in (first, third):
+        tile(page, face).click()
+    page.keyboard.press("3")
+    tile(page, third).click()
+    page.keyboard.press("1")
+    expect(tile(page, first)).to_contain_text("incorrect …")
+    expect(tile(page, third)).to_contain_text("unmasked …")
+    see(page, "no connection, 3 actions wait to be stored")
+    page.once("dialog", lambda dialog: dialog.accept())  # "leave with labels unsent?"
+    page.reload(wait_until="commit")
+    see(page, "3 actions wait to be stored")
+    page.unroute("**/api/v1/annotations/undo")
+    wait_for_masks(home, shown, [MaskLabel.INCORRECT, before[1], MaskLabel.UNMASKED])
+    expect(page.locator(".decision")).to_be_empty()
+
+
+def test_a_label_after_an_undo_stands_on_it_within_one_visit(page: Page, home: Home) -> None:
+    (face,) = shown = open_grid(page)[17:18]
+    tile(page, face).click()
+    page.keyboard.press("2")
+    wait_for_masks(home, shown, [MaskLabel.MASKED])
+    page.route("**/api/v1/annotations/undo", lambda route: route.abort())
+    page.keyboard.press("Control+z")
+    for key in "13":
+        tile(page, face).click()
+        page.keyboard.press(key)
+    page.unroute("**/api/v1/annotations/undo")
+    wait_for_masks(home, shown, [MaskLabel.INCORRECT])
+    tile(page, face).click()
+    page.keyboard.press("2")
+    wait_for_masks(home, shown, [MaskLabel.MASKED])
+    expect(page.locator(".decision")).to_be_empty()
+
+
+def test_a_grid_that_was_left_hears_nothing_any_more(page: Page, home: Home) -> None:
+    open_grid(page)
+    for name in ("Data", "Grid"):
+        page.get_by_role("link", name=name, exact=True).first.click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    see(page, r"^10,000 faces · none selected")
+    expect(page.get_by_role("button", name=re.compile("^masked"))).to_have_count(1)
+    numbers = page.locator(".tile").evaluate_all(_PLACES)
+    shown = [face for _, face in sorted(numbers)][20:23]
+    with connect(home) as db:
+        change = Change(face_id=shown[1], base_version=0, mask=MaskLabel.INCORRECT)
+        annotate(db, [change], annotator="ben", client_op_id=str(uuid.uuid4()))
+    before = gestures(home)
+    tile(page, shown[0]).click()
+    tile(page, shown[2]).click(modifiers=["Shift"])
+    page.keyboard.press("1")
+    free, theirs = MaskLabel.UNMASKED, MaskLabel.INCORRECT
+    wait_for_masks(home, shown, [free, theirs, free])
+    see(page, "ben was faster on 1 face, now: incorrect", ".decision")
+    page.get_by_role("button", name="Leave them").click()
+    see(page, "1 face left as it is", ".said")
+    assert gestures(home) == before + 1
+    page.keyboard.press("Control+z")  # of what did go through
+    wait_for_masks(home, shown, [None, theirs, None])
+
+
 def test_one_face_can_be_looked_at_closely(page: Page) -> None:
     shown = open_grid(page)
     tile(page, shown[1]).dblclick()

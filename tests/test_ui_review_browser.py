@@ -25,11 +25,12 @@ from db.home import Home
 from db.images import add_image
 from db.labels import Change, Label
 from db.migrations import open_home
+from db.reviews import present_reviews, reviews_of_face
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from browser_files import CHROMIUM, PATIENCE_MS, open_page
 from pages_server import running_pages
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 expect.set_options(timeout=PATIENCE_MS)
@@ -298,6 +299,120 @@ def test_two_people_on_one_face_decide_knowingly(
     assert [mask for _, _, mask in story_of(home, second)] == ["incorrect", "masked"]
 
 
+def test_a_label_taken_back_and_given_again_is_still_asked_about(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    face, taken_back, _ = faces = some(unused, 3)
+    review(page, faces)
+    page.context.set_offline(True)
+    page.keyboard.press("2")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Control+Shift+Z")
+    page.keyboard.press("2")
+    page.keyboard.press("Backspace")
+    for one in (face, taken_back):
+        label_as(home, "bob", one, MaskLabel.UNMASKED)
+    page.context.set_offline(False)
+    dialog = page.locator("dialog.conflict")
+    dialog.get_by_role("button", name="Change to mine: masked").click()
+    all_stored(page)
+    assert [mask for _, _, mask in story_of(home, face)] == ["unmasked", "masked"]
+    assert [mask for _, _, mask in story_of(home, taken_back)] == ["unmasked"]
+
+
+def test_a_conflict_that_no_page_saw_or_that_was_put_off_is_found_by_the_next_page(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    label_as(home, "bob", first, MaskLabel.UNMASKED)
+    page.route("**/api/v1/annotations", lambda route: route.abort())
+    page.keyboard.press("2")
+    go_to(page, "Data")
+    with page.expect_response("**/api/v1/annotations") as answer:
+        page.unroute("**/api/v1/annotations")
+    assert answer.value.status == 409
+    go_to(page, "Grid")
+    expect(page.locator(".decision")).to_contain_text("bob was faster on 1 face, now: unmasked")
+    go_to(page, "Review")
+    dialog = page.locator("dialog.conflict")
+    expect(dialog).to_contain_text("bob was faster")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    go_to(page, "Data")
+    go_to(page, "Review")
+    expect(dialog).to_contain_text("bob was faster")
+    page.keyboard.press("Escape")
+    expect(page.locator(".storage")).to_have_text("⚠ 1 conflict to decide")
+    page.get_by_role("button", name="Decide").click()
+    dialog.get_by_role("button", name="Change to mine: masked").click()
+    all_stored(page)
+    assert [mask for _, _, mask in story_of(home, first)] == ["unmasked", "masked"]
+
+
+def go_to(page: Page, name: str) -> None:
+    """By a click, as people do: the tab and its outbox live on."""
+    page.get_by_role("link", name=name, exact=True).first.click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+
+def test_what_the_server_fails_over_is_kept_aside_and_does_not_block_the_rest(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second, third = some(unused, 3)
+    review(page, [first, second, third])
+    sentence = {"title": "the disk is full"}
+    page.route(f"**/faces/{first}/skip", lambda route: route.fulfill(status=500, json=sentence))
+    page.keyboard.press("Space")
+    page.keyboard.press("2")
+    aside = page.locator(".aside[role=alert]")
+    expect(aside).to_contain_text(f"Not stored, but kept here: Face {first}: skipped.")
+    expect(aside).to_contain_text("the disk is full")
+    wait_for(lambda: said_of(home, second).mask == MaskLabel.MASKED)
+    page.on("dialog", lambda dialog: dialog.accept())  # "leave with labels unsent?"
+    page.reload(wait_until="commit")
+    expect(aside).to_contain_text(f"Face {first}: skipped")
+    page.unroute(f"**/faces/{first}/skip")
+    aside.get_by_role("button", name="Try again").click()
+    expect(aside).to_be_hidden()
+    all_stored(page)
+    with connect(home, read_only=True) as db:
+        assert db.execute("SELECT 1 FROM skips WHERE face_id = ?", [first]).fetchone()
+
+
+def test_what_was_kept_aside_can_be_given_up(page: Page, unused: Iterator[int]) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    page.route("**/annotations", lambda route: route.fulfill(status=500))
+    page.keyboard.press("2")
+    aside = page.locator(".aside[role=alert]")
+    expect(aside).to_contain_text("the server answered 500")
+    aside.get_by_role("button", name="Give it up").click()
+    expect(aside).to_be_hidden()
+    all_stored(page)
+
+
+def test_a_server_that_is_busy_or_restarting_is_asked_until_it_answers(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    answers = [401, 429, 502, 503, 504]
+
+    def answer(route: Route) -> None:
+        if answers:
+            route.fulfill(status=answers.pop(0))
+        else:
+            route.continue_()
+
+    page.route("**/annotations", answer)
+    page.keyboard.press("2")
+    expect(page.locator(".storage")).to_contain_text("No connection: 1 label waits here")
+    wait_for(lambda: page.evaluate("dispatchEvent(new Event('online'))") and not answers)
+    all_stored(page)
+    assert said_of(home, first).mask == MaskLabel.MASKED
+
+
 def test_a_page_keeps_the_name_it_was_opened_under(
     page: Page, home: Home, unused: Iterator[int]
 ) -> None:
@@ -400,6 +515,27 @@ def test_a_second_opinion_is_kept_beside_the_label(
     with connect(home, read_only=True) as db:
         (row,) = db.query("SELECT mask_label, verdict, blind FROM reviews")
     assert row == {"mask_label": "masked", "verdict": "disagree", "blind": 1}
+
+
+def test_the_last_opinion_counts_though_the_label_has_changed_meanwhile(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    (face,) = some(unused, 1)
+    label_as(home, "bob", face, MaskLabel.INCORRECT)
+    review(page, [face], second_opinion="true")
+    page.route("**/opinions", lambda route: route.abort())
+    page.keyboard.press("2")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("1")
+    expect(page.locator(".storage")).to_contain_text("2 labels wait here")
+    label_as(home, "bob", face, MaskLabel.MASKED, version=1)
+    page.unroute("**/opinions")
+    all_stored(page)
+    with connect(home, read_only=True) as db:
+        said = [one.opinion.mask for one in present_reviews(db, [face])]
+        told = [one.opinion.mask for one in reviews_of_face(db, face)]
+    assert said == [MaskLabel.UNMASKED]
+    assert told == [MaskLabel.MASKED, MaskLabel.UNMASKED]
 
 
 def test_a_pose_is_corrected_and_stored_like_a_label(

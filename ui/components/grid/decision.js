@@ -4,10 +4,11 @@ import { counted, describe, tally } from "../shared/words.js";
 
 /** Fill `place`; `labeller.contested` is what it is about, `show(faceIds)` leads there. */
 export function showDecision(place, labeller, show) {
-  const contested = labeller.contested;
-  const ids = contested.map(([id]) => id);
-  if (place.dataset.about === ids.join()) return;
-  place.dataset.about = ids.join();
+  const { contested } = labeller;
+  const ids = contested.map(({ faceId }) => faceId);
+  const about = contested.map(({ faceId, theirs, mine }) => [faceId, theirs.version, describe(mine)]).join();
+  if (place.dataset.about === about) return;
+  place.dataset.about = about;
   place.replaceChildren();
   if (!contested.length) return;
   const decide = (keeps) => {
@@ -23,7 +24,7 @@ export function showDecision(place, labeller, show) {
 }
 
 function story(contested) {
-  const theirs = contested.map(([, { theirs }]) => theirs);
+  const theirs = contested.map((one) => one.theirs);
   const names = [...new Set(theirs.map(({ annotator }) => annotator ?? "Somebody"))].join(" and ");
   const now = tally(theirs.map(({ label }) => label ?? "no label"));
   const faces = counted(contested.length, "face");
@@ -31,7 +32,7 @@ function story(contested) {
 }
 
 function wishOf(contested) {
-  const wishes = new Set(contested.map(([, { wish }]) => describe(wish)));
+  const wishes = new Set(contested.map(({ mine }) => describe(mine)));
   return wishes.size === 1 ? [...wishes][0] : "what you said";
 }
 

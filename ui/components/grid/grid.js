@@ -3,6 +3,7 @@
 // `verdicts` are {value, title, keys} in the order of the buttons.
 
 import { workAs } from "../shared/api.js";
+import { openAside } from "../shared/aside.js";
 import { openKeys } from "../shared/keys.js";
 import { openOutbox } from "../shared/outbox.js";
 import { counted } from "../shared/words.js";
@@ -19,6 +20,10 @@ const grids = new WeakMap();
 export function mount({ data, parentElement }) {
   if (!grids.has(parentElement)) grids.set(parentElement, new Grid(parentElement, data));
   grids.get(parentElement).open(data);
+  return () => {
+    grids.get(parentElement)?.close();
+    grids.delete(parentElement);
+  };
 }
 
 class Grid {
@@ -47,7 +52,13 @@ class Grid {
     this.#keys = openKeys("grid", usualKeys(verdicts));
     buildTools(root, verdicts, this.#keys, (action) => this.#act(action));
     this.#screen.listen(signal);
+    openAside(root.querySelector(".decision"), outbox, signal);
     this.#listen(signal);
+  }
+
+  /** The page has moved on: nothing is heard any more. */
+  close() {
+    this.#stop.abort();
   }
 
   /** Show the faces of a filter in an order; what is there already stays as it is. */
@@ -73,7 +84,7 @@ class Grid {
       isActive: () => this.#isInUse(),
     });
     signal.addEventListener("abort", stopKeys);
-    listenToPointer({
+    const stopPointer = listenToPointer({
       scroller,
       canvas,
       band: this.#root.querySelector(".band"),
@@ -88,13 +99,12 @@ class Grid {
         rectangleEnds: (last) => this.#selection.endRectangle(last ?? this.#selection.current),
       },
     });
+    signal.addEventListener("abort", stopPointer);
   }
 
-  /** Not when the page has moved on, nor while a dialog is open. */
+  /** Not while a dialog is open. */
   #isInUse() {
-    const { isConnected } = this.#screen.scroller;
-    if (!isConnected) this.#stop.abort();
-    return isConnected && !this.#root.querySelector("dialog[open]");
+    return this.#screen.scroller.isConnected && !this.#root.querySelector("dialog[open]");
   }
 
   #act(action) {

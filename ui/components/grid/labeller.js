@@ -14,10 +14,8 @@ export class Labeller extends EventTarget {
   #outbox;
   #annotator;
   #underWay = new UnderWay();
-  #steps = new Map(); // operation id of an undo or redo → what to call when it is answered
-  #contested = new Map(); // face id → {wish, theirs}
-  #heldBack = [];
-  #turn = Promise.resolve(); // an undo must be answered before anything else is said
+  #steps = new Set(); // operation ids of undos and redos
+  #last = null; // the gesture that an undo is about; null, the server knows
 
   constructor(faces, outbox, annotator, signal) {
     super();
@@ -27,7 +25,9 @@ export class Labeller extends EventTarget {
     const on = (type, act) => outbox.addEventListener(type, ({ detail }) => act(detail), { signal });
     on("stored", (detail) => this.#stored(detail));
     on("refused", (detail) => this.#refused(detail));
+    on("aside", ({ ops }) => this.#asOnServer(ops));
     on("conflict", (detail) => this.#conflict(detail));
+    on("decided", (detail) => this.#decided(detail));
   }
 
   isOnItsWay(faceId) {
@@ -35,31 +35,26 @@ export class Labeller extends EventTarget {
   }
 
   isContested(faceId) {
-    return this.#contested.has(faceId);
+    return this.#outbox.isContested(faceId);
   }
 
-  /** The faces on which others were faster: [face id, {wish, theirs}]. */
+  /** The faces on which others were faster, on whichever page: {faceId, theirs, mine}. */
   get contested() {
-    return [...this.#contested];
+    return this.#outbox.conflicts;
   }
 
   /** Say the same of all these faces. */
   label(faceIds, verdict) {
-    this.#turn = this.#turn.then(() => {
-      const wishes = new Map();
-      const versions = new Map();
-      for (const id of faceIds) {
-        const face = this.#faces.get(id);
-        const wish = face && changeFor(verdict, face);
-        if (!wish) continue;
-        wishes.set(id, wish);
-        versions.set(id, face.version);
-      }
-      const words = `${counted(wishes.size, "face")}: ${inWords(verdict)}`;
-      if (!wishes.size) return this.#say(`nothing to say about ${counted(faceIds.length, "face")}`);
-      this.#send(wishes, versions, words);
-      this.#say(words);
-    });
+    const changes = [];
+    for (const face_id of faceIds) {
+      const face = this.#faces.get(face_id);
+      const wish = face && changeFor(verdict, face);
+      if (wish) changes.push({ face_id, base_version: face.version, ...wish });
+    }
+    if (!changes.length) return this.#say(`nothing to say about ${counted(faceIds.length, "face")}`);
+    const words = `${counted(changes.length, "face")}: ${inWords(verdict)}`;
+    this.#goesOut(this.#outbox.send("POST", "/annotations", { changes }, { words }));
+    this.#say(words);
   }
 
   /** Flag these faces; where all are flagged, take the flags off. */
@@ -73,42 +68,26 @@ export class Labeller extends EventTarget {
     this.#changed();
   }
 
+  /** Take back what was done last: where it was done here, that and nothing else. */
   undo() {
-    this.#step("undo");
+    this.#step("undo", this.#last ? { gesture: this.#last.id } : {});
   }
 
   redo() {
-    this.#step("redo");
+    this.#step("redo", {});
   }
 
   /** What becomes of the contested faces: "mine" changes them, "theirs" leaves them. */
   decide(keeps) {
-    const wishes = new Map(this.contested.map(([id, { wish }]) => [id, wish]));
-    const versions = new Map(this.contested.map(([id, { theirs }]) => [id, theirs.version]));
-    this.#contested.clear();
-    this.#heldBack.splice(0).forEach((op) => this.#outbox.settle(op));
-    if (keeps === "mine") this.#send(wishes, versions, counted(wishes.size, "face changed", "faces changed"));
-    this.#say(
-      keeps === "mine"
-        ? counted(wishes.size, "face changed to yours", "faces changed to yours")
-        : counted(wishes.size, "face left as it is", "faces left as they are"),
-    );
+    this.#outbox.decide(this.contested.map(({ faceId }) => faceId), keeps);
   }
 
-  /** One operation: what is wished of each face, on top of the version that was on the screen. */
-  #send(wishes, versions, words) {
-    const changes = [...wishes].map(([face_id, wish]) => ({
-      face_id,
-      base_version: versions.get(face_id),
-      ...wish,
-    }));
-    this.#foresee(changes);
-    this.#underWay.add(this.#post(changes, words));
+  /** A gesture on its way, on top of the versions that were on the screen. */
+  #goesOut(op) {
+    this.#last = op;
+    this.#foresee(op.body.changes);
+    this.#underWay.add(op);
     this.#changed();
-  }
-
-  #post(changes, words) {
-    return this.#outbox.send("POST", "/annotations", { changes }, { words });
   }
 
   /** Show what the server will say when all goes well. */
@@ -124,62 +103,70 @@ export class Labeller extends EventTarget {
     }
   }
 
-  #step(kind) {
-    this.#turn = this.#turn.then(
-      () =>
-        new Promise((resolve) => {
-          const op = this.#outbox.send("POST", `/annotations/${kind}`, {}, { words: kind });
-          this.#steps.set(op.id, resolve);
-        }),
-    );
+  /** The outbox keeps the order: what is said before the answer is about what the step leaves. */
+  #step(kind, body) {
+    this.#steps.add(this.#outbox.send("POST", `/annotations/${kind}`, body, { words: kind }).id);
+    this.#last = null;
   }
 
   #stored({ op, reply }) {
     this.#underWay.remove(op);
-    const events = Array.isArray(reply) ? reply : [];
-    const last = events.filter((event) => !this.isOnItsWay(event.face_id));
-    this.#faces.apply(last);
-    if (this.#steps.has(op.id)) {
-      const far = events.filter((event) => this.#faces.placeOf(event.face_id) === undefined).length;
-      const elsewhere = far ? `, ${far} of them not in this grid` : "";
-      const done = op.path.endsWith("undo") ? "Undone" : "Done again";
-      const now = tally(events.map(({ label }) => describe(label)));
-      this.#say(`${done}: ${counted(events.length, "face")}${elsewhere}, now ${now}`);
-      this.#tell("undone", events.map((event) => event.face_id));
-      this.#answered(op);
-    }
+    const isStep = this.#steps.delete(op.id);
+    const events = Array.isArray(reply) && op.path.startsWith("/annotations") ? reply : [];
+    this.#faces.apply(events.filter(({ face_id }) => !this.isOnItsWay(face_id)));
+    if (isStep) this.#stepped(op, events);
     this.#changed();
   }
 
+  #stepped(op, events) {
+    const here = events.map(({ face_id }) => this.#faces.get(face_id)).filter(Boolean);
+    for (const { face_id, version } of here) {
+      // labelled again meanwhile: the step came before that
+      if (this.isOnItsWay(face_id)) this.#faces.put({ face_id, version: version + 1 });
+    }
+    const far = events.length - here.length;
+    const elsewhere = far ? `, ${far} of them not in this grid` : "";
+    const done = op.path.endsWith("undo") ? "Undone" : "Done again";
+    const now = tally(events.map(({ label }) => describe(label)));
+    this.#say(`${done}: ${counted(events.length, "face")}${elsewhere}, now ${now}`);
+    this.#tell("undone", events.map(({ face_id }) => face_id));
+  }
+
   #refused({ op, problem }) {
-    this.#underWay.remove(op);
+    this.#steps.delete(op.id);
     this.#say(problem.message);
-    this.#answered(op);
-    this.#faces.refresh(facesOf(op)).catch(() => {}); // what was foreseen did not happen
+    this.#asOnServer([op]);
+  }
+
+  /** What was foreseen did not happen. */
+  #asOnServer(ops) {
+    this.#stopped(ops);
+    this.#faces.refresh(ops.flatMap(facesOf)).catch(() => {});
   }
 
   /** Others were faster: their faces wait for a decision, the rest of the gesture goes on. */
-  #conflict({ op, conflicts, later }) {
-    const theirs = new Map(conflicts.map((conflict) => [conflict.face_id, conflict]));
-    for (const held of [op, ...later]) {
-      this.#underWay.remove(held);
-      this.#heldBack.push(held);
-      const changes = held.body.changes ?? []; // none: an undo from another page
-      for (const { face_id, base_version, ...wish } of changes) {
-        if (theirs.has(face_id)) this.#contested.set(face_id, { wish, theirs: theirs.get(face_id) });
-      }
-      const rest = changes.filter(({ face_id }) => !theirs.has(face_id));
-      if (rest.length) this.#underWay.add(this.#post(rest, held.words));
-    }
+  #conflict({ held, conflicts }) {
+    this.#stopped(held);
     for (const { face_id, version, annotator, created_at, ...label } of conflicts) {
       this.#faces.put({ face_id, version, annotator, annotated_at: created_at, ...saidIn(label) });
     }
     this.#changed();
   }
 
-  #answered(op) {
-    this.#steps.get(op.id)?.();
-    this.#steps.delete(op.id);
+  /** These do not go on: an undo is about what came before them. */
+  #stopped(ops) {
+    for (const op of ops) this.#underWay.remove(op);
+    if (ops.includes(this.#last)) this.#last = null;
+  }
+
+  #decided({ decided, op }) {
+    if (op) this.#goesOut(op);
+    this.#say(
+      op
+        ? counted(decided.length, "face changed to yours", "faces changed to yours")
+        : counted(decided.length, "face left as it is", "faces left as they are"),
+    );
+    this.#changed();
   }
 
   #say(text) {

@@ -43,7 +43,9 @@ export class Screen {
     this.scroller.addEventListener("scroll", plan, { signal, passive: true });
     this.#size.addEventListener("input", () => this.#resize(), { signal });
     addEventListener("resize", () => this.#fit(), { signal });
-    new ResizeObserver(() => this.#fit()).observe(this.#root.querySelector(".grid"));
+    const sizes = new ResizeObserver(() => this.#fit());
+    sizes.observe(this.#root.querySelector(".grid"));
+    signal.addEventListener("abort", () => sizes.disconnect());
   }
 
   /** Other faces, from the top. */

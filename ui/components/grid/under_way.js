@@ -3,6 +3,7 @@
 import { facesOf } from "../shared/outbox.js";
 
 export class UnderWay {
+  #sent = new Set(); // operation ids
   #operations = new Map(); // face id → how many
 
   has(faceId) {
@@ -11,11 +12,14 @@ export class UnderWay {
 
   /** `op` was sent. */
   add(op) {
+    this.#sent.add(op.id);
     this.#count(op, +1);
   }
 
-  /** `op` was answered. */
+  /** `op` was answered; a part that others contest leaves the rest on its way. */
   remove(op) {
+    if (!this.#sent.has(op.of ?? op.id)) return; // another page's
+    this.#sent.delete(op.id);
     this.#count(op, -1);
   }
 

@@ -1,6 +1,7 @@
 // The page of a session: keys and buttons in, pictures and words out.
 
 import { workAs } from "../shared/api.js";
+import { openAside } from "../shared/aside.js";
 import { openConflicts } from "../shared/conflict.js";
 import { openKeys } from "../shared/keys.js";
 import { openOutbox } from "../shared/outbox.js";
@@ -38,7 +39,8 @@ export class Page {
     this.#view = new View(root);
     this.#photo = openPhoto(root);
     this.#pose = new PoseEditor(root);
-    this.#conflicts = openConflicts(root, outbox, { onDecided: (what) => this.#session.decided(what) });
+    this.#conflicts = openConflicts(root, outbox, this.#ends.signal);
+    openAside(root.querySelector(".message"), outbox, this.#ends.signal);
     const actions = actionsFor(data.classes);
     const keys = openKeys("review", Object.fromEntries(actions.map(({ name, keys }) => [name, keys])));
     this.#doing = this.#verbs(actions, openKeyHelp(root, keys, actions));
@@ -51,7 +53,6 @@ export class Page {
     this.#ends.abort();
     this.#session.close();
     this.#buttons.remove();
-    this.#root.querySelector("dialog.conflict").remove();
   }
 
   /** Action → what it does. */
@@ -90,7 +91,6 @@ export class Page {
     keys.addEventListener("change", () => this.#buttons.caption(), { signal });
     this.#session.addEventListener("change", () => this.#show(), { signal });
     this.#session.addEventListener("say", ({ detail }) => this.#say(detail), { signal });
-    this.#session.addEventListener("conflict", ({ detail }) => this.#conflicts.add(detail), { signal });
     this.#pose.addEventListener("change", () => this.#showButtons(), { signal });
     root.addEventListener("click", (event) => this.#leaveButton(event), { signal });
     addEventListener("pagehide", () => this.#session.close(), { signal });

@@ -1,24 +1,21 @@
-// What became of the gestures that were sent: stored, refused for good, or contested by others.
+// What became of the gestures that were sent: stored, or refused for good.
 
 import { facesOf } from "../shared/outbox.js";
 import { describe } from "../shared/words.js";
 
-/** Tells "change", "say" with a sentence for people, and "conflict" where a person has to decide. */
+/** Tells "change", and "say" with a sentence for people. */
 export class Replies extends EventTarget {
   #deck;
   #decisions;
-  #sender;
   #anyUndo = new Set(); // ids of undos for which the server chose what to take back
 
-  constructor(outbox, { deck, decisions, sender }, signal) {
+  constructor(outbox, { deck, decisions }, signal) {
     super();
     this.#deck = deck;
     this.#decisions = decisions;
-    this.#sender = sender;
     const on = (type, act) => outbox.addEventListener(type, ({ detail }) => act(detail), { signal });
     on("stored", (detail) => this.#stored(detail));
     on("refused", (detail) => this.#refused(detail));
-    on("conflict", (detail) => this.#contested(detail));
   }
 
   /** The reply to this operation will say what was undone. */
@@ -53,11 +50,6 @@ export class Replies extends EventTarget {
       if (face?.decision?.op.id === op.id) face.decision = null;
     }
     this.#tell("say", `Not stored: ${op.words}. ${problem.message}`);
-  }
-
-  #contested({ op, conflicts, later }) {
-    if (op.path === "/opinions") this.#sender.opinionAgain(op, conflicts);
-    else this.#tell("conflict", { op, conflicts, later });
   }
 
   #tell(type, detail = null) {

@@ -36,12 +36,4 @@ export class Sender {
   undoAny() {
     return this.#outbox.send("POST", "/annotations/undo", {}, { words: "undo" });
   }
-
-  /** An opinion holds whatever the label has become: it goes out again for the present one. */
-  opinionAgain(op, conflicts) {
-    const now = new Map(conflicts.map(({ face_id, version }) => [face_id, version]));
-    const changes = op.body.changes.map((one) => ({ ...one, base_version: now.get(one.face_id) ?? one.base_version }));
-    this.#outbox.settle(op);
-    return this.#outbox.send(op.method, op.path, { blind: op.body.blind, changes }, { words: op.words });
-  }
 }

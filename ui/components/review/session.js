@@ -10,8 +10,7 @@ import { Replies } from "./replies.js";
 import { Sender } from "./sender.js";
 import { nextInWords, nowIs } from "./sentences.js";
 
-/** Tells "change" when something to be seen has changed, "say" with a sentence for people, and
- * "conflict" where a person has to decide. */
+/** Tells "change" when something to be seen has changed, and "say" with a sentence for people. */
 export class Session extends EventTarget {
   deck;
   pace;
@@ -125,15 +124,6 @@ export class Session extends EventTarget {
     this.#decide(decision, true);
   }
 
-  /** A conflict was decided: `op` carries the own label, null keeps the other one. */
-  decided({ faceId, theirs, mine, op }) {
-    const face = this.deck.find(faceId);
-    this.#decisions.settle(faceId, op);
-    const label = op ? changed(theirs, mine) : labelOf(theirs);
-    if (face) Object.assign(face, { version: theirs.version + (op ? 1 : 0), said: label });
-    this.say(`Face ${faceId} is ${describe(label)} now.`);
-  }
-
   /** Another session of the same size. */
   goOn() {
     this.pace.startOver();
@@ -157,10 +147,10 @@ export class Session extends EventTarget {
     on(this.deck, "change", () => this.#changed());
     on(this.deck.pictures, "ready", () => this.#changed());
     on(this.outbox, "change", () => this.#maybeReconnected());
-    this.#replies = new Replies(this.outbox, { deck: this.deck, decisions: this.#decisions, sender: this.#sender }, signal);
+    on(this.outbox, "decided", ({ decided, op }) => decided.forEach((one) => this.#decided(one, op)));
+    this.#replies = new Replies(this.outbox, { deck: this.deck, decisions: this.#decisions }, signal);
     on(this.#replies, "change", () => this.#changed());
     on(this.#replies, "say", (text) => this.say(text));
-    on(this.#replies, "conflict", (detail) => this.dispatchEvent(new CustomEvent("conflict", { detail })));
   }
 
   async #begin(queue) {
@@ -191,6 +181,15 @@ export class Session extends EventTarget {
     if (this.isBlind && kind === "label") this.#reveal(face);
     this.deck.next();
     this.#tell(`${isRepeated ? "Done again. " : ""}${words}. ${nextInWords(this)}`, isRepeated);
+  }
+
+  /** A conflict was decided: `op` carries the own label, null keeps the other one. */
+  #decided({ faceId, theirs, mine }, op) {
+    const face = this.deck.find(faceId);
+    this.#decisions.settle(faceId, op);
+    const label = op ? changed(theirs, mine) : labelOf(theirs);
+    if (face) Object.assign(face, { version: theirs.version + (op ? 1 : 0), said: label });
+    this.say(`Face ${faceId} is ${describe(label)} now.`);
   }
 
   #takeBack(decision) {

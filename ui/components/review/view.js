@@ -58,14 +58,14 @@ export class View {
     this.#find(".pace").textContent = speed ? `${speed.toLocaleString()} faces an hour` : "";
   }
 
-  #storage({ waiting, undecided, isEmpty, isOffline }) {
+  #storage({ waiting, conflicts, isEmpty, isOffline }) {
     const line = this.#find(".storage");
     const labels = counted(waiting, "label");
     const verb = waiting === 1 ? "waits" : "wait";
     line.dataset.state = isOffline ? "offline" : waiting ? "sending" : "stored";
     line.textContent = isOffline
       ? `⚠ No connection: ${labels} ${verb} here and will be sent`
-      : undecided ? `⚠ ${counted(undecided, "conflict")} to decide`
+      : conflicts.length ? `⚠ ${counted(conflicts.length, "conflict")} to decide`
       : waiting ? `↑ ${labels} on the way` : isEmpty ? "✓ everything is stored" : "";
   }
 

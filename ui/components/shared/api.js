@@ -6,13 +6,15 @@
 // The page says who works in it, once: `workAs(annotator)`. What it asks and sends is that person's,
 // whatever name another tab has given this browser since.
 //
-// Both throw ApiProblem where the server says no (its `title` is a sentence for a person, its
-// `status` and `body` are those of the answer) and Unreachable where nobody answers.
+// Both throw ApiProblem where the server says no, or fails (its `title` is a sentence for a person,
+// its `status` and `body` are those of the answer), and Unreachable where nobody answers.
 
 const ROOT = "/api/v1";
 const PATIENCE_MS = 20_000;
 //: Browsers let only so much finish after the page is closed.
 const MAX_KEEPALIVE_BYTES = 16_000;
+//: Not logged in, too many requests, and what a server says that is busy, restarting or not there.
+const MAY_BE_BETTER_SOON = [401, 429, 502, 503, 504];
 
 let worker = null;
 
@@ -21,7 +23,7 @@ export function workAs(annotator) {
   worker = annotator;
 }
 
-/** The server understood and refused. */
+/** The server answered, and not with what was asked for. */
 export class ApiProblem extends Error {
   constructor(status, body) {
     super(body.title ?? `the server answered ${status}`);
@@ -55,7 +57,7 @@ export async function call(method, path, body, annotator = worker) {
     throw new Unreachable(String(error));
   }
   if (reply.ok) return answer ? JSON.parse(answer) : null;
-  if (reply.status >= 500 || reply.status === 401 || reply.status === 429) {
+  if (MAY_BE_BETTER_SOON.includes(reply.status)) {
     throw new Unreachable(`the server answered ${reply.status}`);
   }
   throw new ApiProblem(reply.status, problemOf(answer));

@@ -3,20 +3,29 @@
 //   const outbox = openOutbox({ studio, annotator });      // both from `ui.page_components`
 //   outbox.addEventListener("change", () => show(outbox.waiting, outbox.isOffline));
 //   outbox.addEventListener("stored", ({ detail }) => …);   // {op, reply}
-//   outbox.addEventListener("conflict", ({ detail }) => …); // {op, conflicts, later}: see conflict.js
 //   outbox.addEventListener("refused", ({ detail }) => …);  // {op, problem}: will never be stored
+//   outbox.addEventListener("aside", ({ detail }) => …);    // {ops, problem}: see `aside`
+//   outbox.addEventListener("conflict", ({ detail }) => …); // {held, conflicts}: see `conflicts`
+//   outbox.addEventListener("decided", ({ detail }) => …);  // {decided, op}: see `decide`
 //   outbox.send("POST", "/annotations", { changes: [{ face_id, base_version, mask }] }, { words: "face 12: masked" });
 //
 // `send` returns at once; the operation is written to localStorage first, so a reload loses
 // nothing. Operations go out one after another in the order they were made, each with a
 // `client_op_id`, so that sending one twice does nothing twice. What a closed tab left behind is
-// sent by the next one. Pages of one tab share one outbox.
+// sent by the next one. Pages of one tab share one outbox: what waits for a decision when a page is
+// left is found by the next.
 
 import { ApiProblem, Unreachable, call, newId } from "./api.js";
+import { Contested, facesOf, splitOff } from "./contested.js";
+import { forget, hasGone, isGone, keep, liveAs, stored } from "./kept.js";
+import { counted, describe } from "./words.js";
 
-const PREFIX = "maskpose.outbox.";
+export { facesOf };
+
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+//: So often in a row the server may fail over one operation before the others go on without it.
+const MOST_FAULTS = 3;
 
 const open = new Map();
 
@@ -32,7 +41,9 @@ class Outbox extends EventTarget {
   #annotator;
   #tab = newId();
   #queue = [];
-  #undecided = new Map(); // operation id → operation, until a person has decided
+  #contested = new Contested();
+  #aside = []; // {op, sentence}
+  #faults = 0; // of the first operation
   #isSending = false;
   #isLooking = true; // for what closed tabs have left behind
   #pauseMs = 0;
@@ -42,12 +53,11 @@ class Outbox extends EventTarget {
     super();
     this.#studio = studio;
     this.#annotator = annotator;
-    // Held while this tab lives: others can tell whose labels are orphans.
-    navigator.locks?.request(tabLock(this.#tab), () => new Promise(() => {}));
+    liveAs(this.#tab);
     addEventListener("online", () => this.#wake());
     addEventListener("focus", () => this.#wake());
     addEventListener("beforeunload", (event) => {
-      if (this.waiting || this.undecided) event.preventDefault();
+      if (this.#holdsAnything) event.preventDefault();
     });
     this.#adoptOrphans();
   }
@@ -59,12 +69,21 @@ class Outbox extends EventTarget {
 
   /** Whether everything that was ever said here is known to be with the server. */
   get isEmpty() {
-    return !this.#isLooking && !this.waiting;
+    return !this.#isLooking && !this.#holdsAnything;
   }
 
-  /** How many conflicts wait for a decision. */
-  get undecided() {
-    return this.#undecided.size;
+  /** The faces on which others were faster, until a person has decided: {faceId, theirs, mine}. */
+  get conflicts() {
+    return this.#contested.all.filter(({ mine }) => mine);
+  }
+
+  isContested(faceId) {
+    return this.#contested.has(faceId);
+  }
+
+  /** What the server fails over each time, though it answers: {op, sentence}. Kept like the rest. */
+  get aside() {
+    return this.#aside;
   }
 
   /** Whether the last attempt to reach the server failed. */
@@ -72,9 +91,10 @@ class Outbox extends EventTarget {
     return this.#pauseMs > 0;
   }
 
-  /** Whether an operation that waits is about this face. */
+  /** Whether an operation that the server does not have yet is about this face. */
   concerns(faceId) {
-    return this.#queue.some((op) => facesOf(op).includes(faceId));
+    const ops = [...this.#queue, ...this.#aside.map(({ op }) => op)];
+    return ops.some((op) => facesOf(op).includes(faceId));
   }
 
   /** Keep an operation and send it when its turn comes; returns it. `words` say what it is,
@@ -97,23 +117,45 @@ class Outbox extends EventTarget {
     return op;
   }
 
-  /** Forget an operation whose conflict is decided. */
-  settle(op) {
-    this.#undecided.delete(op.id);
-    forget(op);
+  /** A person has decided about contested faces: "mine" goes out again, on top of what is there now,
+   * "theirs" stays. */
+  decide(faceIds, keeps) {
+    const decided = this.#contested.all.filter(({ faceId }) => faceIds.includes(faceId));
+    if (!decided.length) return;
+    const op = keeps === "mine" ? this.#overrule(decided) : null;
+    this.#contested.settle(faceIds);
+    this.#tell("decided", { decided, op });
+    this.#changed();
+  }
+
+  /** Try again what was put aside, before everything else. */
+  retryAside() {
+    this.#queue.unshift(...this.#aside.splice(0).map(({ op }) => op));
+    this.#changed();
+    this.#drain();
+  }
+
+  /** The person does not want any more what was put aside. */
+  dropAside() {
+    this.#aside.splice(0).forEach(({ op }) => forget(op));
     this.#changed();
   }
 
   /** Resolves when nothing waits any more, or the server cannot be reached. */
   async settled() {
-    while (!this.isEmpty && !this.isOffline) {
+    while ((this.#isLooking || this.waiting) && !this.isOffline) {
       await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
     }
   }
 
+  get #holdsAnything() {
+    return this.waiting > 0 || this.#contested.size > 0 || this.#aside.length > 0;
+  }
+
   #add(op) {
     this.#queue.push(op);
-    keep(op, this.#queue.length);
+    op.place = this.#queue.length;
+    keep(op);
     this.#changed();
     this.#drain();
   }
@@ -133,13 +175,36 @@ class Outbox extends EventTarget {
     try {
       const reply = await call(op.method, op.path, op.body, op.annotator);
       this.#pauseMs = 0;
+      if (isBlindStep(op)) this.#moveUp(reply);
       this.#leave(op);
       this.#tell("stored", { op, reply });
     } catch (error) {
       if (error instanceof Unreachable) await this.#pause();
-      else if (error instanceof ApiProblem) this.#refused(op, error);
-      else throw error;
+      else if (!(error instanceof ApiProblem)) throw error;
+      else if (error.status >= 500) await this.#failed(op, error);
+      else this.#refused(op, error);
     }
+  }
+
+  /** The server answers, and fails: it may do better in a moment, or never. */
+  async #failed(op, problem) {
+    this.#pauseMs = 0;
+    this.#faults += 1;
+    this.#changed();
+    if (this.#faults < MOST_FAULTS) await this.#rest(FIRST_PAUSE_MS);
+    else if (isBlindStep(op)) this.#refused(op, problem); // later it would take back something else
+    else this.#putAside(op, problem);
+  }
+
+  /** What was said later about the same faces stands on it, and stays with it. */
+  #putAside(op, problem) {
+    this.#faults = 0;
+    const faces = facesOf(op);
+    const ops = this.#queue.filter((one) => one === op || facesOf(one).some((face) => faces.includes(face)));
+    this.#queue = this.#queue.filter((one) => !ops.includes(one));
+    this.#aside.push(...ops.map((one) => ({ op: one, sentence: problem.message })));
+    this.#tell("aside", { ops, problem });
+    this.#changed();
   }
 
   #refused(op, problem) {
@@ -151,25 +216,62 @@ class Outbox extends EventTarget {
     } else if (conflicts.every(({ client_op_id }) => client_op_id === op.id)) {
       this.#leave(op); // another tab has sent it in the meantime
       this.#tell("stored", { op, reply: conflicts });
+    } else if (op.path === "/opinions") {
+      this.#askAgain(op, conflicts);
     } else {
-      this.#contested(op, conflicts);
+      this.#hold(conflicts);
     }
   }
 
-  /** What was said later about the same faces was said without knowing: it waits as well. */
-  #contested(op, conflicts) {
-    const faces = conflicts.map(({ face_id }) => face_id);
-    const later = this.#queue
-      .slice(1)
-      .filter((next) => facesOf(next).some((face) => faces.includes(face)));
-    for (const held of [op, ...later]) this.#undecided.set(held.id, held);
-    this.#queue = this.#queue.filter((next) => next !== op && !later.includes(next));
+  /** An opinion holds whatever the label has become: it goes out again for the present one. */
+  #askAgain(op, conflicts) {
+    const now = new Map(conflicts.map(({ face_id, version }) => [face_id, version]));
+    for (const change of op.body.changes) change.base_version = now.get(change.face_id) ?? change.base_version;
+    keep(op);
+  }
+
+  /** Others were faster on some faces. All that waits to be said of these was said without knowing:
+   * it is held, and the rest of each operation keeps its place. */
+  #hold(conflicts) {
+    const faces = new Set(conflicts.map(({ face_id }) => face_id));
+    const isTouched = (op) => op.path.startsWith("/annotations") && facesOf(op).some((face) => faces.has(face));
+    const isWhole = (op) => facesOf(op).every((face) => faces.has(face));
+    const touched = this.#queue.filter(isTouched);
+    this.#queue = this.#queue.filter((op) => !(isTouched(op) && isWhole(op)));
+    const held = touched.map((op) => (isWhole(op) ? op : splitOff(op, faces)));
+    this.#contested.add(held, conflicts);
+    this.#tell("conflict", { held, conflicts });
+    const takenBack = this.#contested.all.filter(({ mine }) => !mine);
+    this.decide(takenBack.map(({ faceId }) => faceId), "theirs"); // nothing to ask
     this.#changed();
-    this.#tell("conflict", { op, conflicts, later });
+  }
+
+  /** The person has seen the other labels and wants the own ones: a new gesture on top of them. */
+  #overrule(decided) {
+    const changes = decided.map(({ faceId, theirs, mine }) => ({
+      ...mine,
+      face_id: faceId,
+      base_version: theirs.version,
+    }));
+    const [{ faceId, mine }] = decided;
+    const words = decided.length > 1 ? counted(decided.length, "face changed", "faces changed") : `face ${faceId}: ${describe(mine)}`;
+    return this.send("POST", "/annotations", { changes }, { words });
+  }
+
+  /** An undo or redo whose faces nobody knew beforehand: what was said after it of one of them stands
+   * on the version that it has made. */
+  #moveUp(reply) {
+    const moved = new Set(reply.map(({ face_id }) => face_id));
+    for (const op of this.#queue) {
+      const changes = (op.body.changes ?? []).filter(({ face_id }) => moved.has(face_id));
+      for (const change of changes) change.base_version += 1;
+      if (changes.length) keep(op);
+    }
   }
 
   #leave(op) {
     this.#queue = this.#queue.filter((next) => next !== op);
+    this.#faults = 0;
     forget(op);
     this.#changed();
   }
@@ -178,9 +280,13 @@ class Outbox extends EventTarget {
   async #pause() {
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2 || FIRST_PAUSE_MS);
     this.#changed();
-    await new Promise((resolve) => {
+    await this.#rest(this.#pauseMs);
+  }
+
+  #rest(ms) {
+    return new Promise((resolve) => {
       this.#wake = resolve;
-      setTimeout(resolve, this.#pauseMs);
+      setTimeout(resolve, ms);
     });
   }
 
@@ -217,48 +323,5 @@ class Outbox extends EventTarget {
   }
 }
 
-/** The faces that an operation is about. */
-export function facesOf(op) {
-  return op.faces ?? (op.body.changes ?? []).map(({ face_id }) => face_id);
-}
-
-const tabLock = (tab) => `maskpose.tab.${tab}`;
-
-/** Without locks (plain http of another machine) every other tab counts as gone: two tabs may send
- * the same operation then, which its id makes harmless. */
-async function isGone(tab) {
-  if (!navigator.locks) return true;
-  return navigator.locks.request(tabLock(tab), { ifAvailable: true }, (lock) => lock !== null);
-}
-
-/** Resolves when the tab is closed; one that was left a moment ago may take that moment. */
-async function hasGone(tab) {
-  await navigator.locks.request(tabLock(tab), () => {});
-}
-
-function stored() {
-  try {
-    return Object.keys(localStorage)
-      .filter((key) => key.startsWith(PREFIX))
-      .map((key) => JSON.parse(localStorage.getItem(key)))
-      .sort((a, b) => a.at - b.at || a.place - b.place);
-  } catch {
-    return [];
-  }
-}
-
-function keep(op, place) {
-  try {
-    localStorage.setItem(PREFIX + op.id, JSON.stringify({ ...op, place }));
-  } catch {
-    // a full or forbidden storage: the operation is in memory still, and closing the tab warns
-  }
-}
-
-function forget(op) {
-  try {
-    localStorage.removeItem(PREFIX + op.id);
-  } catch {
-    // see keep
-  }
-}
+/** Whether nobody knows yet which faces an undo or redo is about. */
+const isBlindStep = (op) => /^\/annotations\/(undo|redo)$/.test(op.path) && !op.faces;
