@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from core.faces import MASK_CLASSES
 from core.head_pose import BIN_COUNT, BIN_WIDTH_DEG, MIN_ANGLE_DEG
+from core.whole_files import put_in_place
 
 FORMAT = "maskpose-checkpoint-1"
 #: A larger file is refused before it is read (the largest teacher here has 240 MB).
@@ -27,6 +29,16 @@ MAX_FILE_BYTES = 1 << 30
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+#: What every network here is built for: a card that says otherwise would not be obeyed.
+_ALLOWED: Mapping[str, tuple[Any, ...]] = {
+    "channel_order": ("rgb", "bgr"),
+    "decode": ("centers", "left-edges"),
+    "bin_count": (BIN_COUNT,),
+    "bin_width_deg": (BIN_WIDTH_DEG,),
+    "min_angle_deg": (MIN_ANGLE_DEG,),
+    "mask_classes": tuple(tuple(map(str, MASK_CLASSES[:n])) for n in (2, len(MASK_CLASSES))),
+}
 
 
 class CheckpointError(ValueError):
@@ -63,14 +75,37 @@ class ModelCard:
     licence: str = "research, non-commercial"
 
     def __post_init__(self) -> None:
-        allowed = {"channel_order": ("rgb", "bgr"), "decode": ("centers", "left-edges")}
-        for name, values in allowed.items():
+        for name, values in _ALLOWED.items():
             if getattr(self, name) not in values:
                 raise ValueError(f"{name} must be one of {values}, got {getattr(self, name)!r}")
+        for name in ("network", "run_id", "recipe", "commit", "licence"):
+            _require(self, name, isinstance(getattr(self, name), str), "text")
+        for name in ("datasets", "metrics"):
+            _require(self, name, isinstance(getattr(self, name), Mapping), "entries by name")
+        _require(self, "network", self.network != "", "the name of a network")
+        _require(self, "input_px", isinstance(self.input_px, int), "a whole number")
         if not 16 <= self.input_px <= 1024 or not 0.5 <= self.crop_factor <= 4.0:
             raise ValueError(
                 f"input_px {self.input_px} or crop_factor {self.crop_factor} is out of range"
             )
+        _require(self, "mean", _are_three(self.mean), "three finite numbers")
+        is_scale = _are_three(self.std) and min(self.std) > 0
+        _require(self, "std", is_scale, "three finite numbers above 0")
+        is_temperature = _is_finite(self.mask_temperature) and self.mask_temperature > 0
+        _require(self, "mask_temperature", is_temperature, "a finite number above 0")
+
+
+def _require(card: ModelCard, name: str, holds: bool, expected: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {expected}, got {getattr(card, name)!r}")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _are_three(values: Sequence[object]) -> bool:
+    return len(values) == 3 and all(map(_is_finite, values))
 
 
 @dataclass(frozen=True)
@@ -100,7 +135,7 @@ def save_checkpoint(
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         save_file(prepared, partial, metadata=header)
-        os.replace(partial, path)
+        put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 

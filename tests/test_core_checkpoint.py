@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from core.checkpoint import (
 from core.conversion import convert_published_student
 from core.face_network import build_face_network, normalize
 from core.networks import create_network
-from core.predictor import load_predictor
+from core.predictor import STUDENT, WEIGHTS, load_predictor
 
 
 def write(path: Path, card: ModelCard | None = None, *, half: bool = False) -> torch.nn.Module:
@@ -111,6 +113,34 @@ def test_a_card_outside_its_ranges_is_refused():
         ModelCard(network="mhpnet", channel_order="gbr")
     with pytest.raises(ValueError, match="out of range"):
         ModelCard(network="mhpnet", input_px=100_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("mask_temperature", value) for value in (0, -1, float("nan"), float("inf"), "x", None)],
+        *[("mean", value) for value in ([0.5], [0.5, 0.5, float("nan")], "abc", 5)],
+        *[("std", value) for value in ([0.2, 0.2, 0], [0.2, 0.2, -1], [0.2] * 4)],
+        *[("network", 5), ("network", ""), ("run_id", ["r"]), ("licence", None)],
+        *[("bin_count", 66), ("bin_width_deg", 2.0), ("min_angle_deg", -99)],
+        *[("mask_classes", value) for value in (["masked", "unmasked"], ["unmasked"], [], 3)],
+        *[("metrics", [1]), ("datasets", "train"), ("input_px", 112.5)],
+    ],
+)
+def test_a_card_that_would_not_be_obeyed_is_refused(tmp_path, name, value):
+    path = tmp_path / "m.safetensors"
+    card = json.dumps(asdict(ModelCard(network="mhpnet")) | {name: value})
+    save_file({"a": torch.zeros(1)}, path, metadata={"format": FORMAT, "card": card})
+    with pytest.raises(CheckpointError, match="model card") as error:
+        load_checkpoint(path)
+    assert "\n" not in str(error.value)
+
+
+def test_all_shipped_models_have_a_card_that_is_obeyed():
+    paths = sorted(WEIGHTS.glob("*.safetensors"))
+    assert paths or not STUDENT.exists()
+    for path in paths:
+        assert load_checkpoint(path).card.mask_temperature > 0
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path):
