@@ -243,6 +243,20 @@ def test_auto_leaves_out_what_cannot_be_loaded(student, tmp_path, error, caplog)
     assert load_fastest(student.int8, "cpu", names, load, memory).name == "torch"
 
 
+def test_a_choice_without_one_of_the_candidates_is_not_final(student, tmp_path):
+    """New weights beside an export of the old ones: once it is exported anew, it answers."""
+    runtimes, memory = waiting(torch=0.002, onnx=0.0), tmp_path / "f.json"
+
+    def load(name: str) -> Waiting:
+        if name == "onnx":
+            raise CheckpointError("of other weights")
+        return runtimes[name]
+
+    names = list(runtimes)
+    assert load_fastest(student.int8, "cpu", names, load, memory).name == "torch"
+    assert load_fastest(student.int8, "cpu", names, runtimes.__getitem__, memory).name == "onnx"
+
+
 def test_auto_still_works_where_nothing_can_be_remembered(student, tmp_path):
     (tmp_path / "file").write_text("")
     runtimes = waiting(torch=0.001, onnx=0.0)

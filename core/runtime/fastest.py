@@ -39,7 +39,8 @@ def load_fastest(
 
     The first of ``names`` must work: it is what remains when no other can be loaded. The choice is
     remembered in the file ``memory`` (default: in the user's cache) for the same model, processor
-    and libraries, so that only the first start on a machine measures.
+    and libraries, so that only the first start on a machine measures. Where one could not be
+    loaded nothing is remembered: its file may soon be mended, and then it may be the fastest.
     """
     if len(names) == 1 or not model.is_file():
         return load(names[0])
@@ -53,7 +54,8 @@ def load_fastest(
     if not runtimes:
         return load(names[0])  # to say what is wrong with it
     chosen = _soonest(runtimes)
-    _write(memory, known | {key: chosen.name})
+    if len(runtimes) == len(names):
+        _write(memory, known | {key: chosen.name})
     return chosen
 
 
