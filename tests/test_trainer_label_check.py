@@ -11,6 +11,7 @@ import torch
 
 from core.faces import MASK_CLASSES
 from core.predictor import Predictor, load_predictor
+from core.runtime.torch_runtime import TorchRuntime
 from db.database import connect
 from db.errors import StudioError
 from db.filters import FaceFilter
@@ -24,13 +25,14 @@ from tests.studio_files import write_network
 from trainer import student_features
 from trainer.jobs.job import Progress
 from trainer.jobs.run_files import RunFiles
+from trainer.label_cache import KEPT_FILES
 from trainer.label_check import (
     check_labels,
     find_suspicions,
     out_of_sample,
     run_check,
 )
-from trainer.student_features import features_of_faces
+from trainer.student_features import features_of_faces, student_network
 
 UNMASKED, MASKED, INCORRECT = MASK_CLASSES
 #: Faces 7 and 16 of the home below show a face without mask.
@@ -150,8 +152,24 @@ def test_features_are_computed_once(
     assert again.tolist() == [1, 3]
     np.testing.assert_array_equal(same, features[[1, 0]])
     monkeypatch.undo()
-    (home.root / "cache" / f"features-{predictor.model_id}.npz").write_bytes(b"damaged")
-    assert features_of_faces(home, predictor, [1])[0].tolist() == [1]
+
+
+@pytest.mark.parametrize("kept", [0, 1500])
+def test_damaged_features_are_computed_anew(home: Home, predictor: Predictor, kept: int) -> None:
+    features_of_faces(home, predictor, [1])
+    path = home.root / "cache" / f"features-{predictor.model_id}.npz"
+    whole = path.read_bytes()
+    for damaged in (whole[:kept], whole[:kept] + bytes(len(whole) - kept), b"damaged"):
+        path.write_bytes(damaged)
+        assert features_of_faces(home, predictor, [1])[0].tolist() == [1]
+
+
+def test_features_of_the_latest_models_are_kept(home: Home, predictor: Predictor) -> None:
+    for number in range(KEPT_FILES + 2):
+        runtime = TorchRuntime(student_network(predictor), f"student-{number}", "cpu")
+        features_of_faces(home, Predictor(runtime), [1])
+    names = sorted(path.name for path in (home.root / "cache").iterdir())
+    assert names == [f"features-student-{number}.npz" for number in (2, 3, 4)]
 
 
 def test_too_few_labels_are_named(tmp_path: Path, predictor: Predictor) -> None:

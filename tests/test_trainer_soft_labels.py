@@ -85,9 +85,11 @@ def test_other_teachers_are_asked_anew_and_old_files_go(pool, teacher, tmp_path,
 def test_a_damaged_file_is_asked_for_again(pool, teacher, tmp_path, asked):
     cache = LabelCache.of(tmp_path, [teacher])
     label_pool(pool, [teacher], cache)
-    cache.path.write_bytes(cache.path.read_bytes()[:1000])
-    label_pool(pool, [teacher], cache)
-    assert asked == [len(pool)] * 2
+    whole = cache.path.read_bytes()
+    for damaged in (whole[:1000], b"", bytes(len(whole)), whole[:1000] + bytes(len(whole) - 1000)):
+        cache.path.write_bytes(damaged)
+        label_pool(pool, [teacher], cache)
+    assert asked == [len(pool)] * 5
 
 
 def test_a_second_process_reads_and_does_not_write(pool, teacher, tmp_path):

@@ -17,10 +17,15 @@ from zipfile import BadZipFile
 import numpy as np
 
 from core.face_network import FaceNetwork
+from core.whole_files import put_in_place
 from trainer.face_pool import FacePool
 
-#: Files of as many sets of teachers are kept, the latest: a champion that teaches changes often.
+#: Files of as many sets of teachers, or of students, are kept: the champion changes often.
 KEPT_FILES = 3
+
+#: What reading a missing, cut, empty or otherwise damaged .npz raises; RuntimeError where the
+#: damage looks like encryption or an unknown compression.
+DAMAGED = (OSError, EOFError, BadZipFile, KeyError, ValueError, RuntimeError)
 
 
 class SoftLabel(NamedTuple):
@@ -63,10 +68,10 @@ class LabelCache:
             with self.path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 columns = [stored[name] for name in SoftLabel._fields]
                 keys = [key.tobytes() for key in stored["keys"]]
-        except (OSError, BadZipFile, KeyError, ValueError):
+            labels = (SoftLabel(*row) for row in zip(*columns, strict=True))
+            return dict(zip(keys, labels, strict=True))
+        except DAMAGED:
             return {}
-        labels = (SoftLabel(*row) for row in zip(*columns, strict=True))
-        return dict(zip(keys, labels, strict=True))
 
     def write(self, labels: Mapping[bytes, SoftLabel]) -> None:
         """Keep these; the file appears whole or not at all."""
@@ -80,14 +85,15 @@ class LabelCache:
         keys = np.stack([np.frombuffer(key, np.uint8) for key in labels])
         partial = self.path.with_name(f"{self.path.stem}.{os.getpid()}.partial.npz")
         np.savez(partial, keys=keys, **columns)  # type: ignore[arg-type]
-        os.replace(partial, self.path)
-        self._forget_old_files()
+        put_in_place(partial, self.path)
+        keep_latest(self.path.parent, "soft_labels-*.npz")
 
-    def _forget_old_files(self) -> None:
-        files = self.path.parent.glob("soft_labels-*.npz")
-        whole = [file for file in files if not file.stem.endswith(".partial")]
-        for file in sorted(whole, key=lambda file: file.stat().st_mtime)[:-KEPT_FILES]:
-            file.unlink(missing_ok=True)
+
+def keep_latest(folder: Path, pattern: str) -> None:
+    """Delete all but the latest ``KEPT_FILES`` whole files of that kind."""
+    whole = [file for file in folder.glob(pattern) if not file.stem.endswith(".partial")]
+    for file in sorted(whole, key=lambda file: file.stat().st_mtime)[:-KEPT_FILES]:
+        file.unlink(missing_ok=True)
 
 
 def _digest(teachers: Sequence[FaceNetwork]) -> str:

@@ -5,7 +5,7 @@ metrics.jsonl    one object a line: {"step", "epoch", "seconds", ...}
 curves.html      the same as plotly curves, self-contained
 batch.png        the first training batch as the network saw it
 state.pt         everything to resume (own file, read with weights_only)
-model.safetensors, model.json    the result
+model.safetensors    the result
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from core.images import encode_png
+from core.whole_files import put_in_place
 from trainer.recipes import is_same_recipe
 
 
@@ -78,7 +79,7 @@ class RunFolder:
     def save_state(self, state: Mapping[str, Any]) -> None:
         partial = self.state_path.with_suffix(".partial")
         torch.save(dict(state), partial)
-        os.replace(partial, self.state_path)
+        put_in_place(partial, self.state_path)
 
     def load_state(self) -> dict[str, Any] | None:
         """The last saved state, or None for a fresh run."""

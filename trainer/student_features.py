@@ -18,6 +18,7 @@ from db.database import connect
 from db.errors import StudioError
 from db.home import Home
 from trainer.jobs.run_files import write_whole
+from trainer.label_cache import DAMAGED, keep_latest
 from trainer.stored_crops import stored_crops
 
 BATCH_SIZE = 64
@@ -50,7 +51,7 @@ def features_of_faces(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Face ids int64 (n,) and features float32 (n, 512); unreadable pictures are left out.
 
-    A picture never changes, so what was computed for a model is kept in the home folder.
+    A picture never changes, so what was computed for the latest models is kept in the home folder.
     """
     path = home.root / "cache" / f"features-{predictor.model_id}.npz"
     known = _load(path)
@@ -80,9 +81,9 @@ def _compute(
 def _load(path: Path) -> dict[int, np.ndarray]:
     """What is kept; nothing where the file is missing or damaged: it can be made again."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(zip(file["face_ids"].tolist(), file["features"], strict=True))
-    except (OSError, ValueError, KeyError):
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            return dict(zip(kept["face_ids"].tolist(), kept["features"], strict=True))
+    except DAMAGED:
         return {}
 
 
@@ -91,3 +92,4 @@ def _save(path: Path, known: dict[int, np.ndarray]) -> None:
     ids = np.array(list(known), np.int64)
     np.savez(buffer, face_ids=ids, features=np.stack(list(known.values())))
     write_whole(path, buffer.getvalue())
+    keep_latest(path.parent, "features-*.npz")

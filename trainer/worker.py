@@ -31,7 +31,7 @@ LOCK_WAIT_S = GRACE_S + 5.0
 
 
 def work(home: Home, device: str, command: Command = stage_command) -> int:
-    """Lead the queued runs of a device; returns how many. None while another worker is at it."""
+    """Lead the queued runs of a device; returns how many: 0 while another worker is at it."""
     done = 0
     with device_lock(home, device, LOCK_WAIT_S) as locks:
         if locks is None:
