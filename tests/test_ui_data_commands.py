@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 import launch
 from tests.dataset_files import draw_face
+from trainer.dataset_import import IMPORT_FORMATS
 
 
 def run(*words: object) -> int:
@@ -44,10 +46,22 @@ def test_a_backup_brings_the_labels_back(tmp_path, folders, capsys):
     assert "3 the same" in capsys.readouterr().out
 
 
+def test_the_help_names_every_format(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit):
+        run("import", "--help")
+    help = capsys.readouterr().out.split("--format FORMAT")[-1].splitlines()[0]
+    assert set(IMPORT_FORMATS) <= set(re.split("[, ]+", help))
+
+
 def test_what_cannot_be_done_exits_2_with_one_line(tmp_path, capsys):
     (tmp_path / "bad.pth").write_bytes(b"x")
+    (tmp_path / "excel.csv").write_bytes(b"file\ncaf\xe9.jpg\n")
+    (tmp_path / "coco.json").write_text('{"images": [], "categories": [], "annotations": 3}')
     home = tmp_path / "home"
     for words in (
+        ("import", tmp_path / "excel.csv", "--home", home),
+        ("import", tmp_path / "coco.json", "--home", home),
         ("import", tmp_path / "nowhere", "--home", home),
         ("backup", tmp_path / "x.zip", "--home", home),
         ("restore", tmp_path / "nothing.db", "--home", home),

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from db_support import picture
 from studio_files import start_studio
+from waiting import wait_for
 
+import launch
 from core.faces import MaskLabel
 from db.database import connect
 from db.filters import FaceFilter
 from db.review_queue import count
+from tests.dataset_files import write_biwi_frame
 from trainer.jobs import local
-from ui import face_jobs, imports
+from ui import face_jobs, imports, uploads
 from ui.data_jobs import DataJobs, JobBusy, Progress
 from ui.studio import Studio, open_studio, use_studio
+from ui.uploads import Upload, UploadRefused
+from ui.work_folders import WorkFolder, remove_left_behind
 
 PATIENCE_S = 300
 
@@ -49,9 +57,9 @@ def class_folders(root: Path) -> Path:
     return root
 
 
-def zipped(root: Path, top: str) -> io.BytesIO:
+def zipped(root: Path, top: str, compression: int = zipfile.ZIP_STORED) -> io.BytesIO:
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
+    with zipfile.ZipFile(data, "w", compression) as archive:
         for path in root.rglob("*.png"):
             archive.write(path, f"{top}{path.relative_to(root)}")
     data.seek(0)
@@ -70,7 +78,7 @@ def test_a_folder_is_imported_with_progress_and_a_report(studio: Studio, tmp_pat
 @pytest.mark.parametrize("top", ["", "faces/"])
 def test_a_zip_is_unpacked_imported_and_gone(studio: Studio, tmp_path: Path, top: str) -> None:
     data = zipped(class_folders(tmp_path / "faces"), top)
-    imports.start_upload_import(studio, [imports.Upload("faces.zip", data)], ask=False)
+    imports.start_upload_import(studio, [Upload("faces.zip", data)], ask=False)
     assert "labels: 3 new" in ended(studio)
     assert number(studio, source="faces", labels=(MaskLabel.UNMASKED,)) == 1
     assert not list(studio.home.root.glob("upload-*"))
@@ -81,7 +89,7 @@ def test_a_zip_cannot_write_elsewhere(studio: Studio, tmp_path: Path) -> None:
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("../../../masked/evil.png", picture(1))
     data.seek(0)
-    imports.start_upload_import(studio, [imports.Upload("evil.zip", data)], ask=False)
+    imports.start_upload_import(studio, [Upload("evil.zip", data)], ask=False)
     studio.jobs.wait(PATIENCE_S)
     assert not [path for path in tmp_path.rglob("evil.png")]
 
@@ -90,18 +98,155 @@ def test_a_zip_cannot_write_elsewhere(studio: Studio, tmp_path: Path) -> None:
     ("data", "says"), [(b"PK no zip", "cannot be unpacked"), (b"", "cannot be unpacked")]
 )
 def test_what_is_no_zip_is_refused_in_a_sentence(studio: Studio, data: bytes, says: str) -> None:
-    with pytest.raises(imports.UploadRefused, match=says):
-        imports.start_upload_import(studio, [imports.Upload("a.zip", io.BytesIO(data))])
+    with pytest.raises(UploadRefused, match=says):
+        imports.start_upload_import(studio, [Upload("a.zip", io.BytesIO(data))])
     assert not list(studio.home.root.glob("upload-*"))
+
+
+def damaged(data: io.BytesIO) -> io.BytesIO:
+    """The archive with some bytes of its first picture turned over."""
+    there = bytearray(data.getvalue())
+    there[200:400] = bytes(byte ^ 0xFF for byte in there[200:400])
+    return io.BytesIO(bytes(there))
+
+
+def cut_short(data: io.BytesIO) -> io.BytesIO:
+    """The archive without what its list at the end speaks of."""
+    there, start = data.getvalue(), data.getvalue().index(b"PK\x01\x02")
+    return io.BytesIO(there[:100] + there[start:])
+
+
+@pytest.mark.parametrize("spoil", [damaged, cut_short])
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA]
+)
+def test_a_damaged_zip_is_refused_in_a_sentence(
+    studio: Studio, tmp_path: Path, spoil: Callable[[io.BytesIO], io.BytesIO], compression: int
+) -> None:
+    data = spoil(zipped(class_folders(tmp_path / "faces"), "", compression))
+    with pytest.raises(UploadRefused, match=r"a\.zip cannot be unpacked \(.*zip it again"):
+        imports.start_upload_import(studio, [Upload("a.zip", data)])
+    assert not list(studio.home.root.glob("upload-*"))
+
+
+def test_nothing_chosen_is_said_so(studio: Studio) -> None:
+    with pytest.raises(UploadRefused, match="no file was chosen"):
+        imports.start_upload_import(studio, [])
+    assert not list(studio.home.root.glob("upload-*"))
+
+
+def test_two_photos_of_one_name_are_two_photos(studio: Studio) -> None:
+    chosen = [Upload("IMG_1.png", io.BytesIO(picture(seed))) for seed in (1, 2, 3)]
+    imports.start_upload_import(studio, chosen, ask=False)
+    assert "pictures: 3 new" in ended(studio)
+    with connect(studio.home, read_only=True) as db:
+        names = db.execute("SELECT name FROM images ORDER BY name").fetchall()
+    assert names == [("IMG_1-2.png",), ("IMG_1-3.png",), ("IMG_1.png",)]
+
+
+def test_two_zips_with_equal_names_are_both_taken_in_with_their_labels(
+    studio: Studio, tmp_path: Path
+) -> None:
+    (tmp_path / "b" / "masked").mkdir(parents=True)
+    for seed in (7, 8):
+        (tmp_path / "b" / "masked" / f"{seed - 7}.png").write_bytes(picture(seed))
+    zips = [zipped(class_folders(tmp_path / "a"), ""), zipped(tmp_path / "b", "b/")]
+    loose = Upload("c.png", io.BytesIO(picture(9)))
+    chosen = [Upload("a.zip", zips[0]), loose, Upload("b.zip", zips[1])]
+    imports.start_upload_import(studio, chosen, ask=False)
+    report = ended(studio)
+    assert [line for line in report.splitlines() if not line.startswith(" ")] == [
+        *("a:", "3 entries read", "b:", "2 entries read", "c:", "1 entries read")
+    ]
+    assert (studio.jobs.state.done, studio.jobs.state.total) == (6, 6)
+    assert number(studio, source="a") == 3
+    assert number(studio, source="b", labels=(MaskLabel.MASKED,)) == 2
+    assert not list(studio.home.root.glob("upload-*"))
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "my faces.CSV"])
+def test_labels_are_uploaded_with_their_photos(studio: Studio, name: str) -> None:
+    labels = Upload(name, io.BytesIO(b"file,mask_label\na.png,masked\n"))
+    imports.start_upload_import(
+        studio, [Upload("a.png", io.BytesIO(picture(1))), labels], ask=False
+    )
+    assert "labels: 1 new" in ended(studio)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["a.csv", "b.csv"], "b.csv is a second list of labels"),
+        (["a.xml", "a.xml"], "two files are called a.xml"),
+        (["a.png", "a.csv", "a.png"], "two files are called a.png"),
+        (["x" * 300 + ".png"], "the upload cannot be kept .File name too long"),
+    ],
+)
+def test_what_would_be_labelled_wrongly_is_refused(
+    studio: Studio, names: list[str], says: str
+) -> None:
+    with pytest.raises(UploadRefused, match=says):
+        imports.start_upload_import(studio, [Upload(name, io.BytesIO(b"x")) for name in names])
+    assert not list(studio.home.root.glob("upload-*"))
+
+
+def test_one_sequence_of_biwi_keeps_the_folder_it_is_known_by(
+    studio: Studio, tmp_path: Path
+) -> None:
+    write_biwi_frame(tmp_path / "set" / "01", 3, np.eye(3), (20.0, 10.0, 900.0))
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for path in (tmp_path / "set").rglob("*.*"):
+            archive.write(path, f"BIWI/{path.relative_to(tmp_path / 'set')}")
+    data.seek(0)
+    imports.start_upload_import(studio, [Upload("BIWI.zip", data)], ask=False)
+    assert "labels: 1 new" in ended(studio)
+
+
+def test_what_a_dead_server_left_behind_is_removed_and_nothing_else(
+    studio: Studio, tmp_path: Path
+) -> None:
+    root = studio.home.root
+    script = "import os; from pathlib import Path; from db.home import Home; "
+    script += "from ui.work_folders import WorkFolder; "
+    script += f"[(WorkFolder(Home(Path({str(root)!r})), p).path / 'a.jpg').touch() "
+    script += "for p in ('upload', 'download')]; os._exit(9)"
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert len([*root.glob("*load-*/a.jpg")]) == 2
+    at_work = WorkFolder(studio.home, "upload")
+    remove_left_behind(studio.home).join(PATIENCE_S)
+    assert [*root.glob("*load-*")] == [at_work.path]
+    at_work.remove()
+    assert not [*root.glob("*load-*")]
+
+
+def test_a_server_that_starts_removes_it(studio: Studio) -> None:
+    left = studio.home.root / "upload-dead"
+    left.mkdir()
+    (left / "a.jpg").touch()
+    words = ["serve", "--no-browser", "--only", "demo", "--port", "0"]
+    command = [sys.executable, launch.__file__, *words, "--home", studio.home.root]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: not left.exists())
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_a_format_may_be_said(studio: Studio, tmp_path: Path) -> None:
+    folder = class_folders(tmp_path / "faces")
+    imports.start_folder_import(studio, str(folder), format="photos", ask=False)
+    assert "labels: 0 new" in ended(studio)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(
     studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(uploads, "MAX_UNPACKED_BYTES", 1000)
     data = zipped(class_folders(tmp_path / "faces"), "")
-    with pytest.raises(imports.UploadRefused, match="at most"):
-        imports.start_upload_import(studio, [imports.Upload("faces.zip", data)])
+    with pytest.raises(UploadRefused, match="at most"):
+        imports.start_upload_import(studio, [Upload("faces.zip", data)])
 
 
 @pytest.mark.parametrize("path", ["", "  ", "/no/such/folder"])

@@ -13,6 +13,7 @@ from core.faces import MaskLabel
 from db.annotations import current_annotations
 from db.database import connect
 from db.models import promote
+from trainer.dataset_import import IMPORT_FORMATS
 from ui.studio import Studio, open_studio, use_studio
 
 
@@ -112,6 +113,22 @@ def test_a_path_that_is_not_there_is_told(studio: Studio) -> None:
     page = open_page("data")
     press(page, "Import the folder")
     assert any("does not exist" in error.value for error in page.error)
+
+
+def test_an_upload_of_nothing_is_told(studio: Studio) -> None:
+    page = open_page("data")
+    press(page, "Import the upload")
+    assert any("no file was chosen" in error.value for error in page.error)
+
+
+def test_a_folder_is_read_in_the_format_that_is_chosen(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "masked").mkdir()
+    page = open_page("data")
+    assert set(IMPORT_FORMATS) < set(page.selectbox(key="import-upload-format").options)
+    page.text_input[1].set_value(str(tmp_path))
+    page.selectbox(key="import-folder-format").set_value("aflw2000")
+    press(page, "Import the folder")
+    assert "expected imageNNNNN.mat" in studio.jobs.wait(300).report
 
 
 def test_the_grid_gets_the_filter_of_the_address(studio: Studio) -> None:

@@ -12,7 +12,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Register the five with the parser of ``launch.py``."""
     take = commands.add_parser("import", help="take photos or labelled faces into the database")
     take.add_argument("path", type=Path, metavar="DIR|FILE")
-    take.add_argument("--format", help="found out from the content unless given")
+    take.add_argument(
+        "--format",
+        help="csv, jsonl, coco, voc, folders, photos, aflw2000, biwi, 300w-lp, 300w-lpa, pose-csv, "
+        "mafa, fmld, mask-csv or folder (default: found out from the content)",
+    )
     take.add_argument("--split", help="one split of a published data set")
     take.add_argument("--source", help="what to call where it comes from (default: its name)")
     _finish(take, import_data)

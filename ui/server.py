@@ -30,6 +30,7 @@ from ui.guard import LOCAL_HOSTS, Guard
 from ui.navigation import entries
 from ui.studio import Studio, open_studio
 from ui.theme import TITLE, gradio_theme, streamlit_options
+from ui.work_folders import remove_left_behind
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -74,6 +75,7 @@ def serve(
     _check_port(host, port)
     os.environ.update(_QUIET)
     studio = open_studio(home, model, teachers, device)
+    remove_left_behind(studio.home)
 
     def last() -> FastAPI:
         demo = build_demo_app(studio, in_shell=only == "all")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from trainer.dataset_export import export_path
 from ui.api.filters import FilterText, read_filter
 from ui.api.problems import ServerBusy
 from ui.studio import Studio
+from ui.work_folders import WorkFolder
 
 #: What a single file of a format is called; formats that are not here are always folders.
 _SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "coco": ".json"}
@@ -66,15 +66,13 @@ def _download(
 ) -> FileResponse:
     """What ``write`` makes in a folder that is gone after the download."""
     with _turn(one_at_a_time):
-        folder = Path(tempfile.mkdtemp(dir=studio.home.root, prefix="download-"))
+        folder = WorkFolder(studio.home, "download")
         try:
-            file = write(folder)
+            file = write(folder.path)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
             raise
-    return FileResponse(
-        file, filename=file.name, background=BackgroundTask(shutil.rmtree, folder, True)
-    )
+    return FileResponse(file, filename=file.name, background=BackgroundTask(folder.remove))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from trainer.dataset_import import IMPORT_FORMATS
 from ui import imports
 from ui.job_panel import follow
 from ui.studio import Studio
+from ui.uploads import Upload
 
 _KINDS = ["zip", "csv", "jsonl", "json", "xml", "jpg", "jpeg", "png", "webp", "bmp", "tif", "gif"]
 _HELP = (
@@ -41,22 +42,37 @@ def _folder(studio: Studio) -> None:
     with st.form("import-folder", border=False):
         path = st.text_input("Folder or file on the server", placeholder="/path/to/photos")
         source = st.text_input("What to call it", placeholder="the name of the folder")
+        format = _format("import-folder-format")
         if st.form_submit_button("Import the folder", icon=":material/folder_open:"):
-            _begin(lambda: imports.start_folder_import(studio, path, source=source))
-    st.caption(f"Formats: {', '.join(IMPORT_FORMATS)}. Interrupted, it goes on when given again.")
+            _begin(lambda: imports.start_folder_import(studio, path, source=source, format=format))
+    st.caption("Interrupted, it goes on when given again.")
 
 
 def _upload(studio: Studio) -> None:
     st.subheader("Upload", anchor=False)
     with st.form("import-upload", border=False, clear_on_submit=True):
         files = st.file_uploader(
-            "Photos, one label file, or a zip of a folder", type=_KINDS, accept_multiple_files=True
+            "Photos, one label file, or zips of folders", type=_KINDS, accept_multiple_files=True
         )
         source = st.text_input("What to call them", placeholder="the name of the file")
+        format = _format("import-upload-format")
         if st.form_submit_button("Import the upload", icon=":material/upload:"):
-            uploads = [imports.Upload(file.name, file) for file in files or []]
-            _begin(lambda: imports.start_upload_import(studio, uploads, source=source))
+            uploads = [Upload(file.name, file) for file in files or []]
+            _begin(
+                lambda: imports.start_upload_import(studio, uploads, source=source, format=format)
+            )
     st.caption("Larger than 64 MiB: copy it to the server and give the folder.")
+
+
+def _format(key: str) -> str | None:
+    chosen: str = st.selectbox(
+        "Format",
+        ["", *IMPORT_FORMATS],
+        format_func=lambda name: name or "found out by itself",
+        help="Needed only where a folder can be read in more than one way.",
+        key=key,
+    )
+    return chosen or None
 
 
 def _begin(start: Callable[[], object]) -> None:
