@@ -11,11 +11,19 @@ from hypothesis import strategies as st
 
 from benchmarks.degraded import mouth_or_chin_unmarked
 from core.datasets import read_dataset
+from core.faces import HeadPose
 from core.head_pose import euler_from_rotation, geodesic_deg, rotation_from_euler
+from db.annotations import annotate
+from db.database import connect
+from db.home import Home
+from db.labels import Change
+from tests.retraining_files import make_home
 from tests.training_files import write_mask_set, write_pose_set
+from trainer.annotated_faces import read_annotated
 from trainer.augment import AugmentConfig, View, cut_view, random_quality, random_view
 from trainer.face_pool import FacePool, load_pool
-from trainer.recipes import Recipe
+from trainer.label_snapshot import read_snapshot, take_snapshot
+from trainer.recipes import STUDENTS, Recipe
 from trainer.soft_labels import mirror_probabilities, shift_probabilities
 from trainer.validation import take
 from trainer.views import (
@@ -169,6 +177,36 @@ def test_drawn_masks_give_the_label_of_what_was_drawn(pool):
     assert set(labels) == {0, 1, 2} and weights == [3.0] * 5
     plain = ViewDataset(pool, replace(RECIPE, drawn_fraction=0.0), None)[Position(0, 0, 0)]
     assert float(plain["mask_weight"]) == 0.0  # nobody labelled the mask of a pose face
+
+
+def test_a_face_of_which_people_gave_only_the_pose_is_not_called_unmasked(home, pool, tmp_path):
+    """The faces of a pose set are bare; of others nobody knows whether they wear a mask."""
+    assert STUDENTS["default"].undrawn_mask_weight > 0
+    recipe = replace(STUDENTS["default"], input_px=48, drawn_fraction=0.0)
+    only_posed(make_home(home.root, faces=6))
+    take_snapshot(home.root, tmp_path / "run")
+    for samples in (
+        [one for split in ("train", "val") for one in read_annotated(home.root, split).samples],
+        read_snapshot(tmp_path / "run", None).samples,
+    ):
+        people = load_pool(samples, progress=False)
+        assert people.has_pose.all() and people.has_mask.tolist().count(False) == 3
+        dataset = ViewDataset(people, recipe, None)
+        weights = [float(dataset[Position(0, 0, row)]["mask_weight"]) for row in range(6)]
+        np.testing.assert_array_equal(weights, people.has_mask.astype(float))
+    bare = ViewDataset(pool, recipe, None)[Position(0, 0, 0)]
+    assert (float(bare["mask_weight"]), int(bare["mask_index"])) == (1.0, 0)
+
+
+def only_posed(home: Home) -> None:
+    """Every face gets a pose from a person, every second one loses its mask label."""
+    pose = HeadPose(yaw_deg=10, pitch_deg=0, roll_deg=0)
+    changes = [
+        Change(face_id=face, base_version=1, pose=pose, **({"mask": None} if face % 2 else {}))
+        for face in range(1, 7)
+    ]
+    with connect(home) as db:
+        annotate(db, changes, annotator="ann", client_op_id="poses")
 
 
 def test_a_face_that_looks_at_us_without_a_mark_on_its_chin_is_occluded(pool):

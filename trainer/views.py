@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from core.distillation import NO_SOFT_LABELS, SoftLabels, Targets
 from core.faces import MASK_CLASSES, MaskLabel
 from core.head_pose import euler_from_rotation, mirror_rotation, rotation_from_euler
+from trainer.annotated_faces import ANNOTATIONS
 from trainer.augment import View, cut_view, random_quality, random_view
 from trainer.face_pool import FacePool
 from trainer.mask_overlay import CANONICAL_21, draw_mask, fit_head_frame
@@ -135,12 +136,18 @@ class ViewDataset(Dataset):
         index, weight = self.pool.mask_index[row], self.pool.mask_weight[row]
         if drawn is not None:
             index, weight = MASK_CLASSES.index(drawn), self.recipe.drawn_mask_weight
-        elif self.pool.has_pose[row] and not weight:
+        elif self._is_bare(row):
             index, weight = UNMASKED, self.recipe.undrawn_mask_weight
         return {
             "mask_index": np.asarray(index, np.int64),
             "mask_weight": np.asarray(weight, np.float32),
         }
+
+    def _is_bare(self, row: int) -> bool:
+        """Whether a face without a mask label shows no mask all the same: pose sets are of bare
+        faces. What a person said nothing of may be worn in any way."""
+        said_nothing = self.pool.sources[row] != ANNOTATIONS
+        return bool(said_nothing and self.pool.has_pose[row] and not self.pool.has_mask[row])
 
     def _soft_labels(
         self, soft: SoftLabelTable, row: int, view: View, drawn: bool
