@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from db_support import add_face, add_picture, files_below, label
 
@@ -20,8 +21,11 @@ from db.images import get_image
 from db.labels import Change
 from db.migrations import open_home
 from db.records import FaceRecord
+from tests.retraining_files import make_home
+from trainer.annotated_faces import read_annotated
 from trainer.dataset_export import export_path
 from trainer.dataset_import import find_format, import_path
+from trainer.face_pool import load_pool
 
 POSE = HeadPose(yaw_deg=-31.0625, pitch_deg=0.1 + 0.2, roll_deg=7.0)
 
@@ -137,6 +141,25 @@ def test_faces_cut_out_into_class_folders_come_back_to_their_photo(
     other = open_home(tmp_path / "other")  # knows no photo: each crop is a picture
     import_path(other, target)
     assert sorted(str(r.label) for r in labels(other)) == sorted(str(r.label) for r in before)
+
+
+def test_cut_out_faces_are_trained_on_as_in_their_photo(tmp_path: Path) -> None:
+    """They were cut about the detector's box, a quarter larger than a training cuts them."""
+    home = make_home(tmp_path / "home", faces=3)
+    export_path(home, tmp_path / "crops", format="folders", images=True)
+    other = open_home(tmp_path / "other")
+    import_path(other, tmp_path / "crops")
+    before, after = (
+        load_pool(
+            [sample for split in ("train", "val") for sample in read_annotated(root, split).samples]
+        )
+        for root in (home.root, other.root)
+    )
+    assert len(before) == len(after) == 3
+    for row, mask in enumerate(before.mask_index):  # one face of each class
+        ours, theirs = before.images[row], after.images[list(after.mask_index).index(mask)]
+        assert theirs.shape == ours.shape
+        assert np.abs(theirs.astype(int) - ours).max() <= 1
 
 
 def test_a_picture_moved_to_another_class_folder_is_relabelled(home: Home, tmp_path: Path) -> None:
