@@ -252,6 +252,25 @@ def test_a_grid_that_was_left_hears_nothing_any_more(page: Page, home: Home) -> 
     wait_for_masks(home, shown, [None, theirs, None])
 
 
+def test_a_conflict_outlives_a_reload_and_asks_only_about_its_face(page: Page, home: Home) -> None:
+    shown = open_grid(page)[23:26]
+    with connect(home) as db:
+        change = Change(face_id=shown[1], base_version=0, mask=MaskLabel.INCORRECT)
+        annotate(db, [change], annotator="ben", client_op_id=str(uuid.uuid4()))
+    tile(page, shown[0]).click()
+    tile(page, shown[2]).click(modifiers=["Shift"])
+    page.keyboard.press("1")
+    see(page, "ben was faster on 1 face, now: incorrect", ".decision")
+    wait_for_masks(home, [shown[0], shown[2]], [MaskLabel.UNMASKED] * 2)
+    page.once("dialog", lambda dialog: dialog.accept())  # "leave with a decision to make?"
+    page.reload(wait_until="commit")
+    see(page, "ben was faster on 1 face, now: incorrect", ".decision")
+    page.get_by_role("button", name="Change them to unmasked").click()
+    wait_for_masks(home, shown, [MaskLabel.UNMASKED] * 3)
+    see(page, r"faces · none selected: keys label the framed face$")
+    expect(page.locator(".decision")).to_be_empty()
+
+
 def test_one_face_can_be_looked_at_closely(page: Page) -> None:
     shown = open_grid(page)
     tile(page, shown[1]).dblclick()
