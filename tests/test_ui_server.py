@@ -212,5 +212,5 @@ def test_a_port_that_is_taken_is_named_before_anything_is_loaded() -> None:
 
 
 def test_a_port_that_cannot_be_is_named_too() -> None:
-    with pytest.raises(server.ServeError, match="127.0.0.1:70000 .there is no such port"):
+    with pytest.raises(server.ServeError, match=r"127\.0\.0\.1:70000 \(there is no such port"):
         server.serve(port=70_000, open_browser=False)
