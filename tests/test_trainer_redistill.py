@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from core.checkpoint import load_checkpoint, save_checkpoint
-from core.datasets import load_crop, read_dataset
+from core.datasets import DatasetError, load_crop, read_dataset
 from core.faces import MaskLabel
 from core.images import encode_png
 from core.predictor import load_predictor
-from db.annotations import history
+from db.annotations import annotate, history
 from db.database import connect
 from db.errors import StudioError
 from db.home import Home
+from db.labels import Change
 from db.migrations import open_home
 from db.models import Model, aliases, list_models
 from db.runs import Run, claim_run, set_status, submit_run
@@ -40,6 +41,7 @@ from trainer.face_pool import load_pool
 from trainer.jobs.run_files import RunFiles
 from trainer.label_snapshot import SPLITS, read_snapshot, take_snapshot
 from trainer.redistill import (
+    NotTeachable,
     RetrainingConfig,
     prepare,
     recipe_of,
@@ -51,7 +53,7 @@ from trainer.redistill import (
 )
 from trainer.soft_labels import SoftLabelTable
 from trainer.speed import Speed, measure_speed
-from trainer.train import read_faces, read_pool, train
+from trainer.train import read_benchmark, read_faces, read_pool, read_samples, train
 
 SWAPPED = {
     MaskLabel.MASKED: MaskLabel.UNMASKED,
@@ -100,8 +102,8 @@ def retrain(home: Home, **given) -> tuple[Model, dict]:
     return model, model.metrics["report"]
 
 
-def write_benchmark(root: Path, faces: int = 60) -> Path:
-    """A mask-csv set of drawn heads with right labels, all of them ``test``."""
+def write_benchmark(root: Path, faces: int = 60, split: str = "test") -> Path:
+    """A mask-csv set of drawn heads with right labels, all of them in one split."""
     rng = np.random.default_rng(77)
     (root / "images").mkdir(parents=True)
     rows = []
@@ -109,7 +111,7 @@ def write_benchmark(root: Path, faces: int = 60) -> Path:
         label = list(MaskLabel)[index % 3]
         name = f"{index}.png"
         (root / "images" / name).write_bytes(encode_png(draw_masked(rng, label)))
-        rows.append(mask_row(name, label=str(label), split="test", group=name))
+        rows.append(mask_row(name, label=str(label), split=split, group=name))
     write_csv(root / "labels.csv", rows)
     return root
 
@@ -177,12 +179,97 @@ def test_the_same_labels_and_config_are_the_same_request(home):
 
 
 def test_replay_is_limited_but_annotations_are_not(home, tmp_path):
-    replay = write_benchmark(tmp_path / "replay")
-    text = (replay / "labels.csv").read_text().replace(",test", ",train")
-    (replay / "labels.csv").write_text(text)
+    replay = write_benchmark(tmp_path / "replay", split="train")
     request = request_of(home, begin(home, replay=[str(replay)], max_replay=7))
     annotated = len(read_annotated(home.root, "train").samples)
     assert len(read_pool(request, "train")) == annotated + 7
+
+
+def test_a_replayed_picture_that_is_labelled_here_counts_once_with_its_last_label(
+    home, tmp_path, caplog
+):
+    """A data set in the app and replayed, too: its held-out faces were trained on, and a
+    corrected label came back beside its correction."""
+    replay = write_benchmark(tmp_path / "replay", faces=40, split="train")
+    import_path(home, replay)
+    new = write_benchmark(tmp_path / "new", faces=41, split="train")  # one picture more
+    before = {s.attributes["face_id"]: s for k in SPLITS for s in annotated(home, k)}
+    ours = {face: s for face, s in before.items() if s.attributes["data_set"] == "drawn"}
+    corrected, not_a_face = sorted(int(face) for face in ours)[:2]
+    say(home, {corrected: SWAPPED[MaskLabel.UNMASKED]}, version=1)
+    with connect(home) as db:
+        change = Change(face_id=not_a_face, base_version=1, rejected=True)
+        annotate(db, [change], annotator="ann", client_op_id="none")
+    held_out = {s.image_path.read_bytes() for s in annotated(home, "val")}
+    assert len(held_out & {s.image_path.read_bytes() for s in ours.values()}) >= 2
+
+    with caplog.at_level("INFO"):
+        request = request_of(home, begin(home, replay=[str(replay), str(new)]))
+        trained = read_samples(request, "train")
+    assert "replay: 40 faces left out, their pictures are labelled in the app" in caplog.text
+    assert [s.name for s in trained if s.source != "annotations"] == ["40.png"]
+    pictures = [s.image_path.read_bytes() for s in trained]
+    assert len(set(pictures)) == len(pictures) and not set(pictures) & held_out
+    assert ours[str(not_a_face)].image_path.read_bytes() not in pictures
+    wrong = [s for s in trained if s.image_path == ours[str(corrected)].image_path]
+    assert [s.mask for s in wrong] in ([], [MaskLabel.MASKED])
+    live = replace(request, data=[new, home.root])  # `launch.py train --data DIR HOME`
+    assert {s.name for s in read_samples(live, "train")} == {s.name for s in trained}
+
+
+def test_benchmarks_are_judged_by_test_else_eval_else_val(tmp_path):
+    every = write_benchmark(tmp_path / "every", faces=8)
+    text = (every / "labels.csv").read_text()
+    for splits in (["val", "eval", "test"], ["val", "eval"], ["train", "val"], ["train"]):
+        rows = text.splitlines()
+        mixed = [
+            row.replace(",test,", f",{splits[i % len(splits)]},") for i, row in enumerate(rows)
+        ]
+        (every / "labels.csv").write_text("\n".join(mixed) + "\n")
+        expected = splits[-1] if splits != ["train"] else None
+        assert {sample.split for sample in read_benchmark(every)} == {expected} - {None}
+
+
+def test_folders_without_the_faces_that_a_run_needs_are_refused_before_it(home, tmp_path):
+    only_train = write_benchmark(tmp_path / "train", faces=3, split="train")
+    only_test = write_benchmark(tmp_path / "test", faces=3)
+    with pytest.raises(DatasetError, match="no usable face to measure on; expected a split test, "):
+        prepare(home, RetrainingConfig(benchmarks=[str(only_train)]))
+    with pytest.raises(DatasetError, match="no split 'train'; it has test"):
+        prepare(home, RetrainingConfig(replay=[str(only_test)]))
+    (only_train / "images" / "0.png").rename(only_train / "images" / "x.png")
+    prepare(home, RetrainingConfig(replay=[str(only_train)], benchmarks=[str(only_test)]))
+
+
+def test_a_run_replays_a_folder_without_val_and_is_judged_by_one_without_test(home, tmp_path):
+    """Such a benchmark failed after the whole training, and so did every resumption."""
+    replay = write_benchmark(tmp_path / "replay", faces=9, split="train")
+    judged = write_benchmark(tmp_path / "judged", faces=12, split="eval")
+    quick = {"epochs": 0.5}
+    _, report = retrain(home, changes=quick, replay=[str(replay)], benchmarks=[str(judged)])
+    assert {c["n"] for c in report["comparisons"] if c["benchmark"] == "judged"} >= {12}
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"channel_order": "bgr"},
+        {"decode": "left-edges"},
+        {"mask_classes": ("unmasked", "masked")},
+        {"network": "lite0-mask"},
+    ],
+)
+def test_a_champion_of_another_kind_is_refused_in_one_line(tmp_path, champion, foreign):
+    """Such as the authors' student, converted and served with ``--model FILE``."""
+    home = make_home(tmp_path / "home", faces=3)
+    model = load_checkpoint(champion)
+    other = tmp_path / "other.safetensors"
+    save_checkpoint(other, replace(model.card, **foreign), model.tensors)
+    name = crown(home, other)
+    value = foreign.get("mask_classes", next(iter(foreign.values())))
+    with pytest.raises(NotTeachable, match=f"the champion {name} cannot be retrained") as refusal:
+        prepare(home, RetrainingConfig())
+    assert str(value) in str(refusal.value) and "\n" not in str(refusal.value)
 
 
 def test_people_overrule_teachers_where_they_have_spoken(home):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from db.models import model_in_use, promote, register_model
 from db.runs import Run, add_metrics, claim_run, get_run, set_status, submit_run
 from launch import main
 from tests.retraining_files import add_labelled, make_home, say
+from tests.training_files import write_mask_set
 from trainer.jobs.device_lock import device_lock
 from ui import retraining
 from ui.api import add_api
@@ -229,3 +231,24 @@ def test_runs_are_looked_after_from_the_command_line(studio, capsys, monkeypatch
     assert main(["runs", "2", *home]) == 2
     assert main(["retrain", "--replay", str(studio.home.root), *home]) == 2
     assert "no labels.csv" in capsys.readouterr().err
+
+
+def test_data_that_a_run_could_not_use_are_refused_before_it_is_queued(
+    studio, client, capsys, monkeypatch, tmp_path
+):
+    """A benchmark without a split to judge by failed after hours of training, at every attempt."""
+    monkeypatch.setattr("trainer.redistill.STUDENT", empty_student(studio.home))
+    monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: None)
+    folder = str(write_mask_set(tmp_path / "mask", val=0))
+    with pytest.raises(StudioError, match="no usable face to measure on; expected a split test"):
+        retraining.start(studio, "quick", "cpu", benchmarks=[folder])
+    refused = client.post("/api/v1/runs", json={"benchmarks": [folder]})
+    assert refused.status_code == 409 and "expected a split test" in refused.json()["title"]
+    command = ["retrain", "--home", str(studio.home.root)]
+    assert main([*command, "--benchmark", folder]) == 2
+    assert "no usable face to measure on" in capsys.readouterr().err
+    foreign = replace(ModelCard(network="mhpnet"), channel_order="bgr", decode="left-edges")
+    save_checkpoint(empty_student(studio.home), foreign, {})
+    assert main([*command, "--replay", folder]) == 2
+    assert "cannot be retrained, it has channel_order 'bgr'" in capsys.readouterr().err
+    assert not retraining.runs(studio) and not retraining.overview(studio).champion

@@ -36,7 +36,7 @@ from trainer.jobs.run_files import RunFiles, write_whole
 from trainer.label_snapshot import read_snapshot
 from trainer.promotion import HELD_OUT, Decision, decide
 from trainer.redistill import RetrainingConfig, config_of, guarded, serving_model, torch_device
-from trainer.train import read_faces
+from trainer.train import read_benchmark
 
 BY_RUN = "run {}"
 
@@ -86,8 +86,7 @@ def benchmarks(files: RunFiles, config: RetrainingConfig) -> dict[str, Sequence[
     for sample in read_snapshot(files.root, "test").samples:
         sets.setdefault(sample.attributes["data_set"], []).append(sample)
     for folder in map(Path, config.benchmarks):
-        test = read_faces(folder, "test").samples or read_faces(folder, "val").samples
-        sets[folder.name] = list(test)
+        sets[folder.name] = list(read_benchmark(folder))
     return {name: samples for name, samples in sets.items() if samples}
 
 

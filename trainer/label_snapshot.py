@@ -13,11 +13,15 @@ from typing import Any
 
 from core.datasets import FaceSample, Reading
 from core.faces import FaceBox, HeadPose, MaskLabel
-from trainer.annotated_faces import read_annotated
+from db.database import connect
+from db.export_rows import exported_faces
+from db.migrations import open_home
+from trainer.annotated_faces import is_home, read_annotated
 from trainer.jobs.run_files import write_whole
 
 SPLITS = ("train", "val", "test")
 _FILE = "labels.jsonl"
+_PICTURES = "pictures"
 
 
 def is_snapshot(folder: Path) -> bool:
@@ -34,7 +38,8 @@ def take_snapshot(home: Path, folder: Path) -> None:
         for split in SPLITS
         for sample in read_annotated(home, split).samples
     ]
-    text = "".join(json.dumps(row) + "\n" for row in ({"home": str(home)}, *rows))
+    header = {"home": str(home), _PICTURES: sorted(labelled_pictures(home))}
+    text = "".join(json.dumps(row) + "\n" for row in (header, *rows))
     write_whole(folder / _FILE, text.encode())
 
 
@@ -44,6 +49,18 @@ def read_snapshot(folder: Path, split: str | None) -> Reading:
     home = Path(first["home"])
     chosen = (row for row in rows if split is None or row["split"] == split)
     return Reading(tuple(_sample(row, home) for row in chosen), ())
+
+
+def labelled_pictures(folder: Path) -> frozenset[str]:
+    """SHA-256 of the pictures about whose faces somebody has said something, that they are none
+    included; of a home folder, or of the labels of a run."""
+    if is_home(folder):
+        with connect(open_home(folder), read_only=True) as db:
+            faces = exported_faces(db, None)
+            return frozenset(face.record.sha256 for face in faces if face.record.sha256)
+    first, *rows = map(json.loads, (folder / _FILE).read_text().splitlines())
+    # a run that was begun by an older program knows the pictures of its faces only
+    return frozenset(first.get(_PICTURES) or (Path(row["path"]).stem for row in rows))
 
 
 def _row(sample: FaceSample, home: Path, split: str) -> dict[str, Any]:

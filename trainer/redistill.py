@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from core.checkpoint import ModelCard, load_checkpoint
+from core.datasets import DatasetError
 from core.predictor import STUDENT, TEACHERS, WEIGHTS
 from db.database import connect, write_transaction
 from db.errors import StudioError
@@ -30,7 +31,13 @@ from trainer.jobs.run_files import RunFiles
 from trainer.label_snapshot import read_snapshot, take_snapshot
 from trainer.loop import TrainingStopped
 from trainer.recipes import STUDENTS, Recipe, is_same_recipe
-from trainer.train import TrainingRequest, train
+from trainer.train import (
+    JUDGED_SPLITS,
+    TrainingRequest,
+    read_benchmark,
+    read_faces,
+    train,
+)
 
 #: What the page offers. ``full`` starts from ImageNet-free fresh weights, the others from the
 #: champion.
@@ -42,8 +49,19 @@ PRESETS: dict[str, Recipe] = {
 FROM_SCRATCH = "full"
 
 
+#: What of a model card a retraining cannot be told: it teaches students of our own making.
+_FIXED = (
+    *("channel_order", "decode", "mask_classes"),
+    *("bin_count", "bin_width_deg", "min_angle_deg"),
+)
+
+
 class NothingToServe(StudioError):
     "No student is on this computer"
+
+
+class NotTeachable(StudioError):
+    "The champion is of a kind that no retraining can start from"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +69,9 @@ class RetrainingConfig:
     """One press of the button, kept with the run as JSON.
 
     ``changes`` are fields of the preset's recipe to be set otherwise. ``replay`` are folders of
-    data sets (pose-csv, mask-csv) from which ``max_replay`` faces keep the student from
-    forgetting; ``benchmarks`` are such folders with a ``test`` (else ``val``) split on which
-    champion and challenger are compared besides the held-out annotations.
+    data sets (pose-csv, mask-csv) with a ``train`` split, from which ``max_replay`` faces keep the
+    student from forgetting; ``benchmarks`` are such folders with a ``test`` (else ``eval``, else
+    ``val``) split on which champion and challenger are compared besides the held-out annotations.
     ``teachers`` None: those shipped; with no pair of mask and pose teacher the champion is its own
     teacher. ``champion``: the model to start from, by name and path, fixed when the run is made.
     ``cluster_workers``: training processes on a Ray cluster, 0 = one for each of its GPUs, else 1.
@@ -96,10 +114,13 @@ def serving_model(home: Home) -> Path:
 def prepare(home: Home, config: RetrainingConfig) -> RetrainingConfig:
     """The config with today's champion in it; the shipped student becomes champion where none is.
 
-    So there is always something to compare with and to roll back to.
+    So there is always something to compare with and to roll back to. What the run could not use
+    is refused now, not after hours: raises NotTeachable, DatasetError, CheckpointError.
     """
     path = serving_model(home)
     checkpoint = load_checkpoint(path)
+    require_teachable(checkpoint.card, checkpoint.model_id)
+    require_faces(config)
     with connect(home) as db, write_transaction(db):
         if model_in_use(db, "champion") is None:
             register_model(
@@ -114,6 +135,36 @@ def prepare(home: Home, config: RetrainingConfig) -> RetrainingConfig:
             )
             promote(db, checkpoint.model_id, reason="the first student", changed_by="studio")
     return replace(config, champion=(checkpoint.model_id, str(path)))
+
+
+def require_teachable(card: ModelCard, name: str) -> None:
+    """Raise NotTeachable unless a retraining can start from, and be compared with, this model."""
+    ours = ModelCard(network=card.network)
+    foreign = [f"{what} {getattr(card, what)!r}" for what in _FIXED if _differ(card, ours, what)]
+    if card.network.endswith(("-mask", "-pose")):
+        foreign.append(f"one task only ({card.network})")
+    if foreign:
+        raise NotTeachable(
+            f"the champion {name} cannot be retrained, it has {', '.join(foreign)}: promote a "
+            "student that `launch.py train student` made, then start again"
+        )
+
+
+def _differ(one: ModelCard, other: ModelCard, field_name: str) -> bool:
+    return bool(getattr(one, field_name) != getattr(other, field_name))
+
+
+def require_faces(config: RetrainingConfig) -> None:
+    """Raise DatasetError for a folder without the faces that the run will ask it for."""
+    for folder in map(Path, config.replay):
+        if not read_faces(folder, "train").samples:
+            raise DatasetError(f"{folder}: no usable face in its split 'train' to replay")
+    for folder in map(Path, config.benchmarks):
+        if not read_benchmark(folder):
+            raise DatasetError(
+                f"{folder}: no usable face to measure on; expected a split "
+                f"{', '.join(JUDGED_SPLITS[:-1])} or {JUDGED_SPLITS[-1]}"
+            )
 
 
 def config_of(run: Run) -> RetrainingConfig:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from tqdm import tqdm
 
 from core.crop import REFERENCE_FACTOR
@@ -52,21 +53,52 @@ class SoftLabelTable:
 
 
 def label_pool(
-    pool: FacePool, teachers: Sequence[FaceNetwork], cache: LabelCache | None = None
+    pool: FacePool,
+    teachers: Sequence[FaceNetwork],
+    cache: LabelCache | None = None,
+    rank: int = 0,
+    world: int = 1,
 ) -> SoftLabelTable:
     """The teachers' opinions on ``pool``. Only faces that ``cache`` does not know are asked about;
-    the answers are added to it."""
+    the answers are added to it.
+
+    Of several processes each asks about its share and gets the others' answers; the first says
+    what is known, so that all share out the same faces.
+    """
     keys = face_keys(pool)
-    known = cache.read() if cache is not None else {}
-    unknown = np.array([row for row, key in enumerate(keys) if key not in known], int)
-    starts = range(0, len(unknown), BATCH)
+    known = cache.read() if cache is not None and rank == 0 else {}
+    told = from_first({key: known[key] for key in keys if key in known}, world)
+    unknown = np.array([row for row, key in enumerate(keys) if key not in told], int)
+    share = unknown[rank::world]
+    starts = range(0, len(share), BATCH)
     for start in tqdm(starts, desc="soft labels", mininterval=5.0, disable=not starts):
-        rows = unknown[start : start + BATCH]
-        known |= zip([keys[row] for row in rows], ask_all(pool, rows, teachers), strict=True)
-        is_last = start + BATCH >= len(unknown)
-        if cache is not None and (is_last or start // BATCH % BATCHES_A_WRITE == 0):
-            cache.write(known)
-    return SoftLabelTable.of([known[key] for key in keys])
+        rows = share[start : start + BATCH]
+        answers = zip([keys[row] for row in rows], ask_all(pool, rows, teachers), strict=True)
+        told |= answers
+        if cache is not None and start // BATCH % BATCHES_A_WRITE == 0:
+            cache.write(known | told)
+    told = joined(told, world)
+    if cache is not None and len(unknown):
+        cache.write(known | told)
+    return SoftLabelTable.of([told[key] for key in keys])
+
+
+def from_first(labels: dict[bytes, SoftLabel], world: int) -> dict[bytes, SoftLabel]:
+    """What the first of ``world`` processes has."""
+    if world == 1:
+        return labels
+    box = [labels]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def joined(labels: dict[bytes, SoftLabel], world: int) -> dict[bytes, SoftLabel]:
+    """What any of ``world`` processes has."""
+    if world == 1:
+        return labels
+    parts: list[dict[bytes, SoftLabel]] = [{} for _ in range(world)]
+    dist.all_gather_object(parts, labels)
+    return {key: label for part in parts for key, label in part.items()}
 
 
 def ask_all(pool: FacePool, rows: np.ndarray, teachers: Sequence[FaceNetwork]) -> list[SoftLabel]:

@@ -72,6 +72,8 @@ def start(
     cluster_workers: int = 0,
 ) -> Run:
     """Queue a training. Raises StudioError, one line, when it cannot begin."""
+    from core.checkpoint import CheckpointError
+    from core.datasets import DatasetError
     from trainer.redistill import RetrainingConfig, prepare
 
     for folder in (*replay, *benchmarks):
@@ -84,7 +86,10 @@ def start(
         benchmarks=[str(Path(folder).expanduser().resolve()) for folder in benchmarks],
         cluster_workers=cluster_workers,
     )
-    prepared = prepare(studio.home, config).to_json()
+    try:
+        prepared = prepare(studio.home, config).to_json()
+    except (CheckpointError, DatasetError) as error:
+        raise StudioError(str(error)) from error
     _refuse_twice(studio, prepared, device)
     run = jobs_on(studio.home, device).submit(prepared, device=device)
     with connect(studio.home) as db:
