@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,18 @@ import torch
 from core.checkpoint import ModelCard, save_checkpoint
 from core.datasets import DatasetError, FaceSample
 from core.faces import HeadPose, MaskLabel
+from core.images import encode_png
 from core.networks import create_network
+from core.runtime import BatchPrediction
 from tests.training_files import write_mask_set, write_pose_set
 from trainer import calibration
-from trainer.calibration import calibration_crops, kind_of, quantise_beside
+from trainer.calibration import (
+    Change,
+    calibration_crops,
+    change_between,
+    kind_of,
+    quantise_beside,
+)
 
 CARD = ModelCard(network="mhpnet", input_px=32)
 FACE = FaceSample(image_path=Path("face.png"), name="face")
@@ -71,6 +80,61 @@ def test_a_checkpoint_gets_its_8_bit_form_beside_it_once(tmp_path: Path) -> None
     written = small.stat().st_mtime_ns
     quantise_beside(checkpoint, folders)
     assert small.stat().st_mtime_ns == written
+
+
+def test_an_8_bit_form_that_answers_otherwise_is_not_kept(tmp_path: Path, caplog) -> None:
+    """Scales from black pictures leave no room for what faces do inside the network."""
+    pose = write_pose_set(tmp_path / "pose")
+    for picture in sorted((pose / "images").iterdir())[:12]:
+        picture.write_bytes(encode_png(np.zeros((120, 120, 3), np.uint8)))
+    torch.manual_seed(0)
+    checkpoint = tmp_path / "student.safetensors"
+    save_checkpoint(checkpoint, CARD, create_network("mhpnet").state_dict())
+    quantise_beside(checkpoint, [pose])
+    assert not list(tmp_path.glob("*.onnx"))
+    assert "no 8-bit form of student.safetensors: it differs by" in caplog.text
+
+
+def test_changes_are_measured_on_faces_that_set_no_scale(tmp_path: Path, monkeypatch) -> None:
+    asked: dict[str, np.ndarray] = {}
+
+    def measure(one, other, crops):
+        asked["measured"] = crops
+        return Change(angle_deg=0.1, classes=0.0, faces=len(crops))
+
+    def export(source, target, crops):
+        asked["scaled"] = crops
+        target.write_bytes(b"8 bits")
+
+    monkeypatch.setattr(calibration, "export_int8", export)
+    monkeypatch.setattr(calibration, "load_runtime", lambda path: path)
+    monkeypatch.setattr(calibration, "change_between", measure)
+    for val, counts in ((6, (12, 6)), (0, (6, 6))):  # held-out faces, else every other one
+        folder = write_pose_set(tmp_path / f"pose{val}", val=val)
+        checkpoint = tmp_path / f"student{val}.safetensors"
+        save_checkpoint(checkpoint, CARD, create_network("mhpnet").state_dict())
+        quantise_beside(checkpoint, [folder])
+        assert checkpoint.with_suffix(".int8.onnx").read_bytes() == b"8 bits"
+        assert (len(asked["scaled"]), len(asked["measured"])) == counts
+        both = [{crop.tobytes() for crop in crops} for crops in asked.values()]
+        assert not both[0] & both[1]
+
+
+def test_a_small_change_is_half_a_degree_and_one_face_in_a_hundred() -> None:
+    def change(angle_deg: float, classes: float) -> Change:
+        return Change(angle_deg=angle_deg, classes=classes, faces=100)
+
+    assert change(0.5, 0.01).is_small
+    for angle_deg, classes in ((0.6, 0.0), (0.0, 0.02), (float("nan"), 0.0)):
+        assert not change(angle_deg, classes).is_small
+
+
+def test_the_change_counts_angles_and_classes() -> None:
+    before = BatchPrediction(np.eye(3)[[0, 1]], np.zeros((2, 3)), None)
+    after = BatchPrediction(np.eye(3)[[0, 2]], np.array([(3.0, 0, 0), (0, 0, 0)]), None)
+    one, other = (SimpleNamespace(predict_batch=lambda _, a=a: a) for a in (before, after))
+    change = change_between(one, other, np.zeros((2, 32, 32, 3), np.uint8))
+    assert change == Change(angle_deg=0.5, classes=0.5, faces=2)
 
 
 def test_a_checkpoint_without_faces_to_scale_by_stays_alone(tmp_path: Path, caplog) -> None:
