@@ -20,9 +20,11 @@ from core.predictor import load_predictor
 from tests.studio_files import write_network
 from tests.training_files import write_mask_set, write_pose_set
 from trainer.average import average, write_average
+from trainer.loop import Trainer
 from trainer.recipes import RECIPES, Recipe, find_recipe
 from trainer.run_folder import RunFolder
 from trainer.train import TrainingRequest, fit_temperature, train
+from trainer.views import Batch
 
 TINY = replace(
     find_recipe("student", "scratch"),
@@ -146,8 +148,36 @@ def test_two_processes_train_one_network(data, tmp_path):
         "train(request(TINY, data, out))\n"
     )
     out = tmp_path / "run"
+    torchrun(script, out, data, port=29611)
+    assert load_checkpoint(out / "model.safetensors").card.network == "mhpnet"
+
+
+def test_ranks_stop_together_whoever_of_them_hears_it_first(data, tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import os, sys, threading, torch; torch.set_num_threads(1)\n"
+        "from tests.test_trainer_train import TINY, request, replace, Path, train\n"
+        "from trainer.loop import TrainingStopped\n"
+        "out, *data = map(Path, sys.argv[1:])\n"
+        "stop = threading.Event()\n"
+        "if os.environ['RANK'] == '1':\n"
+        "    stop.set()\n"
+        "try:\n"
+        "    train(request(replace(TINY, epochs=50), data, out), stop)\n"
+        "except TrainingStopped as stopped:\n"
+        "    (out / f'rank-{os.environ[\"RANK\"]}').write_text(f'{stopped} {stop.is_set()}')\n"
+    )
+    out = tmp_path / "run"
+    torchrun(script, out, data, port=29612)
+    said = [(out / f"rank-{rank}").read_text() for rank in (0, 1)]
+    assert said == ["stopped at step 1, its state saved True"] * 2
+    assert (RunFolder(out).load_state() or {})["step"] == 1
+
+
+def torchrun(script: Path, out: Path, data: list[Path], port: int) -> None:
+    """Run the script as two processes."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-    command += ["--master-port=29611", str(script), str(out), *map(str, data)]
+    command += [f"--master-port={port}", str(script), str(out), *map(str, data)]
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[1]),
@@ -155,7 +185,61 @@ def test_two_processes_train_one_network(data, tmp_path):
     }
     done = subprocess.run(command, env=environment, timeout=300, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert load_checkpoint(out / "model.safetensors").card.network == "mhpnet"
+
+
+@pytest.mark.parametrize("log_every", [2, 20])
+def test_time_and_speed_count_every_step(data, tmp_path, monkeypatch, log_every):
+    """Of 6 steps an epoch none was counted, for the log was written at the 20th."""
+    monkeypatch.setattr("trainer.loop.LOG_EVERY_STEPS", log_every)
+    monkeypatch.setattr(Trainer, "train_step", slow_step)
+    train(request(replace(TINY, epochs=2), data, tmp_path / "run"))
+    rows = RunFolder(tmp_path / "run").metrics()
+    ends = {int(row["step"]) for row in rows if "seconds" in row}
+    steps = min(ends)
+    assert ends == {steps, 2 * steps}
+    speeds = {row["step"]: row["images_per_s"] for row in rows if "images_per_s" in row}
+    assert speeds.keys() == ends | {s for s in range(1, 2 * steps) if s % log_every == 0}
+    assert max(speeds.values()) <= TINY.batch_size / SLOW_STEP_S
+    seconds = [row["seconds"] for row in rows if "seconds" in row]
+    assert seconds[0] >= steps * SLOW_STEP_S and seconds[1] >= 2 * steps * SLOW_STEP_S
+    saved = RunFolder(tmp_path / "run").load_state() or {}
+    assert saved["seconds"] == pytest.approx(seconds[1], rel=1e-3)
+
+
+SLOW_STEP_S = 0.05
+original_step = Trainer.train_step
+
+
+def slow_step(trainer: Trainer, batch: Batch) -> dict[str, torch.Tensor]:
+    time.sleep(SLOW_STEP_S)
+    return original_step(trainer, batch)
+
+
+def test_two_processes_share_the_questions_to_the_teachers(data, tmp_path):
+    """Each asked about every face, twice the work, and all of them drew on the faces of val."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import os, sys, torch; torch.set_num_threads(1)\n"
+        "from tests.test_trainer_train import TINY, request, replace, Path, train\n"
+        "from tests.test_trainer_train import find_recipe\n"
+        "import trainer.soft_labels as soft, trainer.train as training\n"
+        "out, teacher, *data = map(Path, sys.argv[1:])\n"
+        "said = open(out.with_name('rank' + os.environ['RANK']), 'w', buffering=1)\n"
+        "ask, validation = soft.ask_all, training.Validation\n"
+        "soft.ask_all = lambda p, r, t: print(*r, file=said) or ask(p, r, t)\n"
+        "training.Validation = lambda *a: print('val', file=said) or validation(*a)\n"
+        "recipe = replace(TINY, epochs=0.5, loss=find_recipe('student', 'default').loss)\n"
+        "train(request(recipe, data, out, teachers=[teacher]))\n"
+    )
+    teacher = train(request(replace(TINY, epochs=0.5), data, tmp_path / "teacher"))
+    out = tmp_path / "run"
+    torchrun(script, out, [teacher, *data], port=29613)
+    first, second = ((tmp_path / f"rank{rank}").read_text().split() for rank in (0, 1))
+    assert "val" in first and "val" not in second
+    rows = [int(word) for word in (*first, *second) if word != "val"]
+    assert sorted(rows) == list(range(21)) and len(second) == 10
+    (answers,) = out.glob("soft_labels-*.npz")
+    assert len(np.load(answers)["keys"]) == 21
 
 
 def test_a_folder_with_another_run_is_not_overwritten(data, tmp_path):

@@ -68,6 +68,30 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 @dataclass
+class Pace:
+    """How fast the steps since the last line of the log were."""
+
+    batch_size: int
+    steps: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0  # of these seconds, for the loader
+
+    def add(self, seconds: float, waited: float) -> None:
+        self.steps, self.seconds = self.steps + 1, self.seconds + seconds
+        self.waited += waited
+
+    def take(self) -> dict[str, float]:
+        """Figures of the steps so far, which begin anew."""
+        spent = max(1e-9, self.seconds)
+        figures = {
+            "images_per_s": self.steps * self.batch_size / spent,
+            "waiting_share": self.waited / spent,
+        }
+        self.steps, self.seconds, self.waited = 0, 0.0, 0.0
+        return figures
+
+
+@dataclass
 class Trainer:
     """One run. ``fit`` trains from the saved state, if any, to the end."""
 
@@ -87,7 +111,8 @@ class Trainer:
         decay = self.recipe.ema_decay
         self.average = ModelEmaV3(self.network, decay=decay, use_warmup=True) if decay else None
         self.step = 0
-        self.seconds = 0.0
+        self.seconds = 0.0  # of training, before and after resuming
+        self.steps_per_epoch = self.source.steps  # which goes over all faces: asked once
         self.forward: nn.Module = self.network
         if self.source.world > 1:
             self.forward = nn.parallel.DistributedDataParallel(self.network)
@@ -105,7 +130,7 @@ class Trainer:
 
     def fit(self) -> nn.Module:
         self._resume()
-        steps = self.source.steps
+        steps = self.steps_per_epoch
         last = total_steps(self.recipe, steps)
         while self.step < last:
             epoch = self.step // steps
@@ -117,22 +142,21 @@ class Trainer:
 
     def _epoch(self, epoch: int, first_step: int, last: int) -> None:
         self.network.train()
-        saved_at = started = time.monotonic()
-        waited = 0.0
-        asked = time.monotonic()
+        saved_at = ended = asked = time.monotonic()
+        pace = Pace(self.recipe.batch_size)
         for batch in self.source.epoch(epoch, first_step):
-            waited += time.monotonic() - asked
+            waited = time.monotonic() - asked
             if self.step == 0 and self.is_first_rank:
                 self.folder.save_batch_picture(batch.crops.numpy())
             terms = self.train_step(batch.to(self.device))
             self.step += 1
             now = time.monotonic()
-            if self.is_first_rank and self.step % LOG_EVERY_STEPS == 0:
-                spent = max(1e-9, now - started)
-                done = LOG_EVERY_STEPS * self.recipe.batch_size
-                self._log(terms, images_per_s=done / spent, waiting_share=waited / spent)
-                self.seconds += now - started
-                started, waited = now, 0.0
+            self.seconds += now - ended
+            pace.add(now - ended, waited)
+            ended = now
+            is_end = self.step >= last or self.step % self.steps_per_epoch == 0
+            if self.is_first_rank and (is_end or self.step % LOG_EVERY_STEPS == 0):
+                self._log(terms, **pace.take())
             if self.is_first_rank and now - saved_at > SAVE_EVERY_SECONDS:
                 self._save()
                 saved_at = time.monotonic()
@@ -142,13 +166,26 @@ class Trainer:
             asked = time.monotonic()
 
     def _stop_if_asked(self) -> None:
-        if self.stop is not None and self.stop.is_set():
-            if self.is_first_rank:
-                self._save()
-            raise TrainingStopped(f"stopped at step {self.step}, its state saved")
+        """All ranks stop after the same step, and none ends before the state is saved: whoever
+        misses another one can do nothing more."""
+        if self.stop is None or not self._anywhere(self.stop.is_set()):
+            return
+        self.stop.set()
+        if self.is_first_rank:
+            self._save()
+        self._anywhere(False)
+        raise TrainingStopped(f"stopped at step {self.step}, its state saved")
+
+    def _anywhere(self, flag: bool) -> bool:
+        """Whether it is so on any rank; every rank waits here for the others."""
+        if self.source.world == 1:
+            return flag
+        flags = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(flags, dist.ReduceOp.MAX)
+        return bool(flags)
 
     def train_step(self, batch: Batch) -> dict[str, Tensor]:
-        rate = learning_rate(self.step, self.recipe, self.source.steps)
+        rate = learning_rate(self.step, self.recipe, self.steps_per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         images = normalize(batch.crops, self.card)
@@ -173,7 +210,7 @@ class Trainer:
 
     def _log(self, terms: Mapping[str, Tensor], **speed: float) -> None:
         values = {name: float(value) for name, value in terms.items()}
-        epoch = self.step / self.source.steps
+        epoch = self.step / self.steps_per_epoch
         self.folder.log({"step": self.step, "epoch": epoch, **values, **speed})
         logger.info(
             "step %d epoch %.2f loss %.3f  %.0f images/s",
