@@ -389,6 +389,9 @@ def test_what_was_kept_aside_can_be_given_up(page: Page, unused: Iterator[int]) 
     expect(aside).to_contain_text("the server answered 500")
     aside.get_by_role("button", name="Give it up").click()
     expect(aside).to_be_hidden()
+    expect(page.locator(".message")).to_contain_text(f"Not stored: Face {first}: masked.")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".people")).to_have_text("Nobody has labelled this face.")
     all_stored(page)
 
 

@@ -24,9 +24,9 @@ export function openAside(neighbour, outbox, signal) {
 
 function storyOf(aside) {
   if (!aside.length) return "";
-  const [{ op, sentence }] = aside;
+  const [{ op, problem }] = aside;
   const more = aside.length > 1 ? ` and ${counted(aside.length - 1, "more action")}` : "";
-  return `Not stored, but kept here: ${op.words}${more}. The server fails over it: ${sentence}`;
+  return `Not stored, but kept here: ${op.words}${more}. The server fails over it: ${problem.message}`;
 }
 
 function button(text, act) {

@@ -42,7 +42,7 @@ class Outbox extends EventTarget {
   #tab = newId();
   #queue = [];
   #contested = new Contested();
-  #aside = []; // {op, sentence}
+  #aside = []; // {op, problem}
   #faults = 0; // of the first operation
   #isSending = false;
   #isLooking = true; // for what closed tabs have left behind
@@ -81,7 +81,7 @@ class Outbox extends EventTarget {
     return this.#contested.has(faceId);
   }
 
-  /** What the server fails over each time, though it answers: {op, sentence}. Kept like the rest. */
+  /** What the server fails over each time, though it answers: {op, problem}. Kept like the rest. */
   get aside() {
     return this.#aside;
   }
@@ -137,7 +137,10 @@ class Outbox extends EventTarget {
 
   /** The person does not want any more what was put aside. */
   dropAside() {
-    this.#aside.splice(0).forEach(({ op }) => forget(op));
+    for (const { op, problem } of this.#aside.splice(0)) {
+      forget(op);
+      this.#tell("refused", { op, problem });
+    }
     this.#changed();
   }
 
@@ -202,7 +205,7 @@ class Outbox extends EventTarget {
     const faces = facesOf(op);
     const ops = this.#queue.filter((one) => one === op || facesOf(one).some((face) => faces.includes(face)));
     this.#queue = this.#queue.filter((one) => !ops.includes(one));
-    this.#aside.push(...ops.map((one) => ({ op: one, sentence: problem.message })));
+    this.#aside.push(...ops.map((one) => ({ op: one, problem })));
     this.#tell("aside", { ops, problem });
     this.#changed();
   }
