@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from torch.distributed import DistBackendError, DistNetworkError
 from waiting import wait_for
 
 from core.checkpoint import load_checkpoint
@@ -204,6 +205,28 @@ def test_failures_are_explained_in_one_line():
     assert explain(ValueError("no such folder")) == ("refused", "no such folder")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(
+            "[third_party/gloo/gloo/transport/tcp/pair.cc:561] Connection closed by peer "
+            "[127.0.0.1]:31919. This is typically caused by a remote worker crashing."
+        ),
+        DistBackendError(
+            "NCCL error in: ProcessGroupNCCL.cpp:3690, remote process exited or there was a network"
+            " error, NCCL version 2.27.5\nncclRemoteError: A call failed possibly due to a network "
+            "error or a remote process exiting prematurely."
+        ),
+        DistNetworkError("The client socket has failed to connect to any network address"),
+        RuntimeError("DataLoader worker (pid 4960) is killed by signal: Killed. "),
+        RuntimeError("DataLoader worker (pid(s) 4960) exited unexpectedly"),
+    ],
+)
+def test_the_death_of_another_process_is_not_this_ones_failure(error):
+    kind, message = explain(error)
+    assert kind == "killed" and message.startswith("another process of this training ended: ")
+
+
 def test_a_device_is_free_again_when_its_last_holder_dies(home):
     with device_lock(home, "cpu") as locks:
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, pass_fds=locks)
@@ -221,6 +244,11 @@ def test_of_several_processes_the_first_to_fail_says_why(home):
     files.fail(kind="device lost", message="the consequence")
     failure = files.take_failure()
     assert failure and failure["message"] == "the cause" and files.take_failure() is None
+    files.fail(kind="killed", message="another process ended")
+    files.fail(kind="out of memory", message="what ended it")
+    files.fail(kind="killed", message="another process ended")
+    failure = files.take_failure()
+    assert failure and failure["message"] == "what ended it"
 
 
 def test_cuda_devices_are_those_that_this_program_may_use():
@@ -317,6 +345,50 @@ def test_a_training_on_two_devices_leaves_no_rank_behind_when_its_worker_is_kill
     wait_for(lambda: not any(is_alive(pid) for pid in family), 60)
     assert [lost.id for lost in find_lost_runs(labelled)] == [run.id]
     assert (files.training / "state.pt").exists()
+
+
+def test_a_training_goes_on_when_one_of_its_ranks_is_killed(labelled):
+    config = RetrainingConfig(changes=TINY | {"epochs": 500}, loader_processes=0)
+    run = LocalJobs(labelled).submit(prepare(labelled, config).to_json(), device="cpu,cpu")
+    files = RunFiles.of(labelled, run.id)
+    wait_for((files.training / "state.pt").exists)
+    *_, rank = trainings_of(labelled)
+    os.kill(rank, signal.SIGKILL)
+    wait_for(lambda: "resuming at step" in LocalJobs(labelled).logs(run.id, 1000))
+    assert "going on from what is saved" in LocalJobs(labelled).logs(run.id, 1000)
+    LocalJobs(labelled).cancel(run.id)
+    wait_for(lambda: now(labelled, run).status == "cancelled", 60)
+
+
+def test_a_training_goes_on_when_its_loader_is_killed(labelled):
+    """As the kernel does when the memory of the machine is full."""
+    config = RetrainingConfig(changes=TINY | {"epochs": 500}, loader_processes=1)
+    run = LocalJobs(labelled).submit(prepare(labelled, config).to_json(), device="cpu")
+    files = RunFiles.of(labelled, run.id)
+    wait_for((files.training / "state.pt").exists)
+
+    def kill_loader() -> bool:  # one of an epoch may be gone before it is hit
+        for loader in trainings_of(labelled)[1:]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(loader, signal.SIGKILL)
+        return "going on from what is saved" in LocalJobs(labelled).logs(run.id, 1000)
+
+    wait_for(kill_loader, 60)
+    wait_for(lambda: "resuming at step" in LocalJobs(labelled).logs(run.id, 1000))
+    assert "another process of this training ended: DataLoader worker" in LocalJobs(labelled).logs(
+        run.id, 1000
+    )
+    LocalJobs(labelled).cancel(run.id)
+    wait_for(lambda: now(labelled, run).status == "cancelled", 60)
+
+
+def trainings_of(home: Home) -> list[int]:
+    """The processes that train, and after each those that load faces for it, without torchrun."""
+    return sorted(
+        pid
+        for pid, words in processes_of(home).items()
+        if "trainer.redistill" in words and "torch.distributed.run" not in words
+    )
 
 
 def processes_of(home: Home) -> dict[int, list[str]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from core.checkpoint import ModelCard, load_checkpoint
 from core.datasets import DatasetError
@@ -280,6 +281,8 @@ def explain(error: Exception) -> tuple[str, str]:
     text = " ".join(str(error).split())
     if _is_out_of_memory(error):
         return "out of memory", "the memory of the device did not suffice"
+    if _has_lost_a_process(error):
+        return "killed", f"another process of this training ended: {text[:300]}"
     if isinstance(error, RuntimeError) and ("CUDA" in text or "NCCL" in text):
         return "device lost", (
             f"the GPU stopped answering ({text[:120]}): see `nvidia-smi`, then resume the run"
@@ -295,6 +298,15 @@ def _is_out_of_memory(error: Exception) -> bool:
     # some libraries under torch say so in words only
     signs = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
+def _has_lost_a_process(error: Exception) -> bool:
+    """Whether not this process is at fault but the death of one it needs: a rank or a loader."""
+    if isinstance(error, (dist.DistNetworkError, dist.DistStoreError)):
+        return True
+    signs = ("gloo/transport", "ncclRemoteError", "remote process", "by remote peer", "c10d key")
+    said = any(sign in str(error) for sign in (*signs, "DataLoader worker (pid"))
+    return isinstance(error, RuntimeError) and said
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.whole_files import put_in_place
 from db.home import Home
 
 
@@ -96,16 +97,21 @@ class RunFiles:
         write_whole(self._batch_size, str(size).encode())
 
     def fail(self, **failure: Any) -> None:
-        """Leave word of why this process gives up. Of several, the first knows the reason."""
-        if not self._failure.exists():
+        """Leave word of why this process gives up. Of several, the first knows the reason; who
+        only misses another process (``killed``) does not, and is overruled."""
+        if not self._failure.exists() or self._read_failure()["kind"] == "killed":
             write_whole(self._failure, json.dumps(failure).encode())
 
     def take_failure(self) -> Mapping[str, Any] | None:
         """The word that was left, once."""
         if not self._failure.exists():
             return None
-        failure = json.loads(self._failure.read_text())
+        failure = self._read_failure()
         self._failure.unlink()
+        return failure
+
+    def _read_failure(self) -> Mapping[str, Any]:
+        failure: Mapping[str, Any] = json.loads(self._failure.read_text())
         return failure
 
     def say_progress(self, done: float, phase: str) -> None:
@@ -135,4 +141,4 @@ def write_whole(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_bytes(data)
-    os.replace(partial, path)
+    put_in_place(partial, path)
