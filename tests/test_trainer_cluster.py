@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from db.models import list_models
 from db.runs import Run, get_run, metric_names
 from tests.ray_files import ray_cluster
 from tests.retraining_files import TINY, crown, make_home, train_champion
+from trainer.jobs import ray_stage
 from trainer.jobs.devices import RAY, RAY_ADDRESS, UnknownDevice, find_devices
 from trainer.jobs.local import LocalJobs
 from trainer.jobs.ray_cluster import NoCluster, RayJobs, jobs_on, open_client
@@ -108,6 +113,81 @@ class Anybody(http.server.BaseHTTPRequestHandler):
         """Print nothing."""
 
 
+@pytest.fixture
+def jobs_api() -> Iterator[JobsApi]:
+    pytest.importorskip("ray")
+    api = JobsApi()
+    yield api
+    api.go()
+
+
+def test_a_cluster_that_is_out_of_reach_for_a_while_is_waited_for(jobs_api, monkeypatch, capsys):
+    from ray.job_submission import JobSubmissionClient
+
+    monkeypatch.setattr(ray_stage, "SILENCE_S", 1.0)
+    answers = ray_stage._follow(JobSubmissionClient(jobs_api.address), "job")
+    assert next(answers) == "RUNNING"
+    jobs_api.go()
+    assert [next(answers), next(answers)] == [None, None]
+    jobs_api.come()
+    assert next(answers) == "RUNNING"
+    assert capsys.readouterr().out == "step 1\n"
+    jobs_api.go()
+    assert next(answers) is None
+    time.sleep(1.1)
+    with pytest.raises(NoCluster, match="does not answer any more"):
+        next(answers)
+
+
+def test_a_leader_that_cannot_reach_its_job_starts_no_second_one(jobs_api, monkeypatch, tmp_path):
+    from ray.job_submission import JobSubmissionClient
+
+    monkeypatch.setattr(ray_stage, "GRACE_S", 1.0)
+    files, client = RunFiles(tmp_path), JobSubmissionClient(jobs_api.address)
+    for file in (files.ray_job, files.leader):
+        file.write_text("job")
+    assert ray_stage._running_job(client, files) == "job"
+    jobs_api.go()
+    with pytest.raises(NoCluster, match="does not say whether job goes on"):
+        ray_stage._running_job(client, files)
+    ray_stage._stop(client, "job", files)  # what it can: the job misses its leader
+    assert not files.leader.exists()
+
+
+class JobsApi:
+    """A Jobs API at which one job runs; it can go and come back at the same address."""
+
+    def __init__(self) -> None:
+        self._port = 0
+        self.come()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def come(self) -> None:
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), OneJob)
+        self._port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def go(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class OneJob(Anybody):
+    def do_GET(self) -> None:
+        answer = {"type": "SUBMISSION", "entrypoint": "", "submission_id": "job"}
+        answer |= {"status": "RUNNING", "logs": "step 1\n"}
+        answer |= {"version": "4", "ray_version": "2.60.0", "ray_commit": ""}
+        if self.path.endswith("/logs"):
+            answer = {"logs": answer["logs"]}
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+
 def test_without_ray_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setenv(RAY_ADDRESS, "http://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "ray.job_submission", None)
@@ -156,3 +236,31 @@ def test_a_cluster_run_is_cancelled_with_its_checkpoint_and_goes_on(home, here):
     wait_for(lambda: "resuming at step" in LocalJobs(home).logs(run.id, 200))
     LocalJobs(home).cancel(run.id)
     wait_for(lambda: now(home, run).status == "cancelled", 60)
+
+
+def test_a_cluster_run_goes_on_when_a_rank_of_it_is_killed(home, here):
+    run = submit(home, epochs=500)
+    files = RunFiles.of(home, run.id)
+    wait_for((files.training / "state.pt").exists)
+    *_, rank = ranks()
+    os.kill(rank, signal.SIGKILL)
+    wait_for(lambda: "resuming at step" in LocalJobs(home).logs(run.id, 1000))
+    assert "going on from what is saved" in LocalJobs(home).logs(run.id, 1000)
+    LocalJobs(home).cancel(run.id)
+    wait_for(lambda: now(home, run).status == "cancelled", 60)
+
+
+def ranks() -> list[int]:
+    """The workers of Ray Train, which Ray names after what they do; only those that we started."""
+    parents, found = {}, []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            after_name = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            parents[int(folder.name)] = int(after_name[1])
+            if b"RayTrainWorker" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+
+    def is_ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and is_ours(parents[pid]))
+
+    return sorted(filter(is_ours, found))

@@ -7,6 +7,7 @@ folder (on storage that all share) and what this process leaves there.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -38,11 +39,13 @@ from trainer.redistill import (
 )
 
 if TYPE_CHECKING:
-    from ray.job_submission import JobSubmissionClient
+    from ray.job_submission import JobStatus, JobSubmissionClient
 
 POLL_S = 2.0
 #: The cluster may be out of reach for so long before the run fails.
 SILENCE_S = 120.0
+#: What Ray's client raises then: errors of ``requests``, which are OSErrors, and status codes.
+_NO_ANSWER = (OSError, RuntimeError)
 #: What no node needs of the program's folder; the rest is sent to each of them.
 LEFT_OUT = [".*_cache", ".hypothesis", ".ci", "runs", "tests", "docs", "benchmarks", "__pycache__"]
 _ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +71,7 @@ def lead(home: Home, run: Run, stop: threading.Event) -> None:
     job = _running_job(client, files) or _submit(client, home, run)
     write_whole(files.ray_job, job.encode())
     for status in _follow(client, job):
-        if status.is_terminal():
+        if status is not None and status.is_terminal():
             return _require_success(status.value, files)
         if stop.is_set():
             _stop(client, job, files)
@@ -95,12 +98,15 @@ def describe(home: Home, run: Run) -> None:
 
 
 def _running_job(client: JobSubmissionClient, files: RunFiles) -> str | None:
-    """The job of an earlier leader of this run that went on when that one died."""
+    """The job of an earlier leader of this run that went on when that one died. Raises NoCluster
+    where nobody says: a second job must not write the same checkpoint."""
     if not files.ray_job.exists():
         return None
     job = files.ray_job.read_text()
     try:
         return None if client.get_job_status(job).is_terminal() else job
+    except OSError as error:
+        raise NoCluster(f"the cluster does not say whether {job} goes on: {error}") from error
     except RuntimeError:  # the cluster was started anew and does not know it
         return None
 
@@ -118,16 +124,19 @@ def _submit(client: JobSubmissionClient, home: Home, run: Run) -> str:
     )
 
 
-def _follow(client: JobSubmissionClient, job: str) -> Iterator:
-    """The job's status again and again; what it prints goes to our log."""
+def _follow(client: JobSubmissionClient, job: str) -> Iterator[JobStatus | None]:
+    """The job's status again and again, None while nobody answers; what it prints goes to our log.
+
+    Raises NoCluster after ``SILENCE_S`` without an answer.
+    """
     shown, answered_at = 0, time.monotonic()
     while True:
         try:
             status, log = client.get_job_status(job), client.get_job_logs(job)
-        except (ConnectionError, RuntimeError) as error:
+        except _NO_ANSWER as error:
             if time.monotonic() - answered_at > SILENCE_S:
                 raise NoCluster(f"the cluster does not answer any more: {error}") from error
-            time.sleep(POLL_S)
+            yield None
             continue
         answered_at = time.monotonic()
         print(log[shown:], end="", flush=True)
@@ -148,10 +157,12 @@ def _stop(client: JobSubmissionClient, job: str, files: RunFiles) -> None:
     files.leader.unlink(missing_ok=True)
     deadline = time.monotonic() + GRACE_S / 2
     while time.monotonic() < deadline:
-        if client.get_job_status(job).is_terminal():
-            return
+        with contextlib.suppress(*_NO_ANSWER):
+            if client.get_job_status(job).is_terminal():
+                return
         time.sleep(0.5)
-    client.stop_job(job)
+    with contextlib.suppress(*_NO_ANSWER):  # without a leader it ends by itself
+        client.stop_job(job)
 
 
 if __name__ == "__main__":
