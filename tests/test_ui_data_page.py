@@ -136,3 +136,12 @@ def test_the_grid_gets_the_filter_of_the_address(studio: Studio) -> None:
     assert not page.info
     assert open_page("grid", name="nobody").info
     assert open_page("grid", order="best").error
+
+
+def test_an_empty_studio_says_how_faces_come_in(tmp_path: Path) -> None:
+    open_studio(tmp_path / "empty")
+    try:
+        assert "import photos or labels" in open_page("data").info[0].value
+        assert open_page("data", source="nowhere").info[0].value.startswith("No face fulfils")
+    finally:
+        use_studio(None)

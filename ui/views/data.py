@@ -11,6 +11,7 @@ import streamlit as st
 from core.faces import MASK_CLASSES
 from db.errors import StudioError
 from db.events import StaleVersion
+from db.filters import FaceFilter
 from db.queue_items import QueueItem
 from db.review_queue import Cursor
 from ui import bulk_actions, stored_faces
@@ -44,6 +45,12 @@ def show() -> None:
         data_export.show(studio, choice.filter if choice else None)
 
 
+def _nothing(asked: FaceFilter) -> str:
+    if asked == FaceFilter():
+        return "No faces yet: import photos or labels in the next tab, or keep photos in the demo."
+    return "No face fulfils these conditions."
+
+
 def _faces(studio: Studio, choice: Choice) -> None:
     total = stored_faces.count_faces(studio, choice.filter)
     cursors = _cursors(choice)
@@ -51,7 +58,7 @@ def _faces(studio: Studio, choice: Choice) -> None:
         studio, choice.order, choice.filter, cursors[-1] if cursors else None, _PAGE_SIZE
     )
     if not page.items:
-        st.info("No face fulfils these conditions." if total == 0 else "No more faces here.")
+        st.info(_nothing(choice.filter) if total == 0 else "No more faces here.")
     else:
         # other rows under the same key would be chosen in place of those that were
         rows = tuple(item.face_id for item in page.items)

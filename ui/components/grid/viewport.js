@@ -32,6 +32,7 @@ export function countsText({ count, total, isLoading }, selected, outbox) {
     parts.push(`the first of ${total.toLocaleString()}: filter for the others`);
   } else if (!isLoading && total > count) {
     parts.push(`${counted(total - count, "more has", "more have")} no score in this order`);
+    if (!count) parts.push("let the models answer (Data, Import) or choose another order");
   }
   parts.push(selected ? `${selected.toLocaleString()} selected` : "none selected: keys label the framed face");
   if (outbox.waiting) {
