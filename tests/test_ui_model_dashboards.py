@@ -78,10 +78,9 @@ def show(view: str, **address: str) -> AppTest:
 
 
 def words(page: AppTest) -> str:
-    """Everything a page says."""
-    return "\n".join(
-        element.value for kind in (page.markdown, page.caption, page.info) for element in kind
-    )
+    """Everything a page says, as a person reads it: Markdown's escapes are not seen."""
+    said = (element.value for kind in (page.markdown, page.caption, page.info) for element in kind)
+    return "\n".join(said).replace("\\", "")
 
 
 def button(page: AppTest, key: str):
