@@ -74,10 +74,12 @@ def drop_expired(db: Database) -> None:
 
 
 def lease(db: Database, who: int, face_ids: Sequence[int], lease_s: float) -> None:
-    """Hold free faces for an annotator (within a transaction that found them free)."""
+    """Hold faces for an annotator, within a transaction that found them free or theirs."""
     until = _in(lease_s)
     db.conn.executemany(
-        "INSERT INTO leases VALUES (?, ?, ?)", [(face_id, who, until) for face_id in face_ids]
+        "INSERT INTO leases VALUES (?, ?, ?)"
+        " ON CONFLICT (face_id) DO UPDATE SET expires_at = excluded.expires_at",
+        [(face_id, who, until) for face_id in face_ids],
     )
 
 

@@ -95,17 +95,23 @@ class Page(NamedTuple):
 
 
 def take(
-    db: Database, query: QueueQuery, *, annotator: str, count: int = 20, lease_s: float = 300.0
+    db: Database,
+    query: QueueQuery,
+    *,
+    annotator: str,
+    count: int = 20,
+    lease_s: float = 300.0,
+    own_too: bool = False,
 ) -> list[QueueItem]:
     """The next faces for this annotator, kept from all others until labelled, skipped or expired.
 
-    Faces that anybody holds are passed over, the annotator's own too: another tab has them. What a
-    page that was left held is released by it; after a crash, when the lease ends.
+    Faces that anybody holds are passed over, the annotator's own too: another tab has them.
+    ``own_too`` gives those again: the tab may be gone, and did not give them back.
     """
     with write_transaction(db, durable=False):
         who = annotator_id(db, annotator)
         drop_expired(db)
-        found = _walk(db, query, count, None, _for_annotator(query, who))
+        found = _walk(db, query, count, None, _for_annotator(query, who, own_too))
         lease(db, who, [cursor.face_id for cursor in found], lease_s)
     return items_of(db, [cursor.face_id for cursor in found])
 
@@ -223,9 +229,12 @@ def _statuses(query: QueueQuery) -> tuple[Status, ...]:
     return (query.filter.status,) if query.filter.status else ("unlabelled", "labelled")
 
 
-def _for_annotator(query: QueueQuery, who: int) -> list[Condition]:
+def _for_annotator(query: QueueQuery, who: int, own_too: bool) -> list[Condition]:
     """Not what somebody holds, what this annotator skipped, or, in second opinions, knows."""
-    free = Condition("NOT EXISTS (SELECT 1 FROM leases l WHERE l.face_id = s.face_id)")
+    held = "SELECT 1 FROM leases l WHERE l.face_id = s.face_id"
+    free = Condition(f"NOT EXISTS ({held})")
+    if own_too:
+        free = Condition(f"NOT EXISTS ({held} AND l.annotator_id <> ?)", (who,))
     return [free, *_concerns(query, who)]
 
 

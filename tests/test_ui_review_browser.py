@@ -470,6 +470,18 @@ def call_oneself(page: Page, name: str) -> None:
     expect(page.get_by_role("button", name=f"You are {name}")).to_be_visible()
 
 
+def test_faces_of_a_tab_that_is_gone_come_back_to_the_same_person(
+    browser: Browser, address: str, unused: Iterator[int]
+) -> None:
+    faces = some(unused, 2)
+    with colleague(browser, address, "bob") as lost:
+        review(lost, faces)
+        sees(lost, faces[0])  # and ends without a word, as in a crash
+    with colleague(browser, address, "bob") as again:
+        review(again, faces)
+        sees(again, faces[0])
+
+
 def test_two_people_never_get_the_same_face(
     browser: Browser, page: Page, address: str, unused: Iterator[int]
 ) -> None:

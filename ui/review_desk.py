@@ -59,10 +59,12 @@ class Step:
     before: Label
 
 
-def take_faces(studio: Studio, query: QueueQuery, who: str, number: int) -> list[ReviewFace]:
+def take_faces(
+    studio: Studio, query: QueueQuery, who: str, number: int, *, own_too: bool = False
+) -> list[ReviewFace]:
     """The next faces for ``who``, whom nobody else gets while they are held."""
     with connect(studio.home) as db:
-        items = take(db, query, annotator=who, count=number, lease_s=LEASE_S)
+        items = take(db, query, annotator=who, count=number, lease_s=LEASE_S, own_too=own_too)
         return _complete(db, items, blind=query.blind or query.second_opinion)
 
 

@@ -34,9 +34,10 @@ def add_routes(router: APIRouter, studio: Studio) -> None:
     def take(request: Request, body: TakeRequest) -> list[ReviewFace]:
         """The next faces for the asker; nobody else is given them for five minutes."""
         query = _query(body.queue)
-        return [
-            _face(one) for one in review_desk.take_faces(studio, query, who(request), body.count)
-        ]
+        taken = review_desk.take_faces(
+            studio, query, who(request), body.count, own_too=body.own_too
+        )
+        return [_face(one) for one in taken]
 
     @router.post("/queue/hold", tags=["queue"], status_code=204)
     def hold(request: Request, body: HeldFaces) -> None:

@@ -26,12 +26,16 @@ class ReviewFace(QueuedFace):
 
 
 class TakeRequest(BaseModel):
-    """``queue``: a ``QueueQuery`` as JSON, such as {"order": "newest", "blind": true}."""
+    """``queue``: a ``QueueQuery`` as JSON, such as {"order": "newest", "blind": true}.
+
+    ``own_too``: faces too that the asker holds already, in a tab that may be gone.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     queue: dict[str, Any]
     count: int = Field(20, ge=1, le=MAX_HELD)
+    own_too: bool = False
 
 
 class HeldFaces(BaseModel):

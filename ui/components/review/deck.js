@@ -124,10 +124,17 @@ export class Deck extends EventTarget {
     }
   }
 
+  /** Where nothing is at hand and nothing free, what a tab of the same person has, or left. */
+  async #ask(count) {
+    const body = { queue: this.#queue, count };
+    const taken = await post("/queue/take", body);
+    return taken.length || this.faces.length ? taken : post("/queue/take", { ...body, own_too: true });
+  }
+
   /** Whether faces were taken; an empty answer is the end of the queue. */
   async #take(count) {
     try {
-      const taken = await post("/queue/take", { queue: this.#queue, count });
+      const taken = await this.#ask(count);
       this.trouble = "";
       const isNew = ({ face_id }) => !this.find(face_id) && !this.#isBusy(face_id);
       // a queue of all faces gives labelled ones again: held, they are not in the way of the next

@@ -152,6 +152,6 @@ function revealed({ opinions, first }) {
 
 function cell(tag, text, small = "") {
   const made = Object.assign(document.createElement(tag), { textContent: text });
-  if (small) made.append(Object.assign(document.createElement("small"), { textContent: small }));
+  if (small) made.append(" ", Object.assign(document.createElement("small"), { textContent: small }));
   return made;
 }
