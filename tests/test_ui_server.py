@@ -114,6 +114,7 @@ def test_pages_say_that_other_sites_may_not_frame_them() -> None:
         "SAMEORIGIN",
         "nosniff",
     )
+    assert "img-src 'self' data: blob:" in headers["content-security-policy"]
 
 
 @pytest.fixture
