@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from core.answer_network import AnswerNetwork, FaceAnswers, build_answer_network
 from core.checkpoint import CheckpointError, ModelCard, load_checkpoint
 from core.face_network import FaceNetwork
 from core.runtime.onnx_runtime import FORMAT, INPUT, OnnxRuntime
+from core.whole_files import write_whole
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -212,13 +212,7 @@ def _write(model: ModelProto, target: Path) -> None:
     import onnx
 
     onnx.checker.check_model(model, full_check=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(model.SerializeToString())
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(target, model.SerializeToString())
 
 
 @contextmanager

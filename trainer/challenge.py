@@ -16,6 +16,7 @@ from typing import Any
 from core.checkpoint import Checkpoint, load_checkpoint
 from core.datasets import FaceSample
 from core.predictor import load_predictor
+from core.whole_files import write_whole
 from db.database import connect, write_transaction
 from db.errors import StudioError
 from db.home import Home
@@ -32,7 +33,7 @@ from trainer.calibration import quantise_beside
 from trainer.changed_faces import Answered, show_changes
 from trainer.comparison import answer_both, changed_share, compare
 from trainer.jobs.lifeline import watch_lifeline
-from trainer.jobs.run_files import RunFiles, write_whole
+from trainer.jobs.run_files import RunFiles
 from trainer.label_snapshot import read_snapshot
 from trainer.promotion import HELD_OUT, Decision, decide
 from trainer.redistill import RetrainingConfig, config_of, guarded, serving_model, torch_device

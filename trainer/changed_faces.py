@@ -14,9 +14,9 @@ from core.faces import MASK_CLASSES, FaceBox, FacePrediction, HeadPose
 from core.head_pose import geodesic_deg, rotation_from_euler
 from core.images import encode_png
 from core.overlay import draw_faces
+from core.whole_files import write_whole
 from trainer.comparison import Pairs, has_mask, has_pose, mask_class
 from trainer.face_results import FaceResult, angles_deg
-from trainer.jobs.run_files import write_whole
 
 #: Faces shown of each kind.
 SHOWN = 12

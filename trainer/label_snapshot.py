@@ -13,11 +13,11 @@ from typing import Any
 
 from core.datasets import FaceSample, Reading
 from core.faces import FaceBox, HeadPose, MaskLabel
+from core.whole_files import write_whole
 from db.database import connect
 from db.export_rows import exported_faces
 from db.migrations import open_home
 from trainer.annotated_faces import is_home, read_annotated
-from trainer.jobs.run_files import write_whole
 
 SPLITS = ("train", "val", "test")
 _FILE = "labels.jsonl"

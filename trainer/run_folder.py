@@ -11,7 +11,6 @@ model.safetensors    the result
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 
 from core.images import encode_png
-from core.whole_files import put_in_place
+from core.whole_files import put_in_place, write_whole
 from trainer.recipes import is_same_recipe
 
 
@@ -42,7 +41,7 @@ class RunFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         if not self.config_path.exists():
-            self._write(self.config_path, json.dumps(config, indent=1).encode())
+            write_whole(self.config_path, json.dumps(config, indent=1).encode())
             return
         if not resume:
             raise ValueError(
@@ -95,7 +94,7 @@ class RunFolder:
             np.concatenate(list(crops[start : start + columns]), axis=1)
             for start in range(0, whole, columns)
         ]
-        self._write(self.path / "batch.png", encode_png(np.concatenate(rows)))
+        write_whole(self.path / "batch.png", encode_png(np.concatenate(rows)))
 
     def save_curves(self) -> None:
         """Losses and validation figures over steps, as a page that needs no network."""
@@ -109,12 +108,6 @@ class RunFolder:
             figure.add_scatter(x=[p[0] for p in points], y=[p[1] for p in points], name=name)
         figure.update_layout(title=f"Run {self.path.name}", xaxis_title="step")
         figure.write_html(self.path / "curves.html", include_plotlyjs=True)
-
-    @staticmethod
-    def _write(path: Path, data: bytes) -> None:
-        partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(data)
-        os.replace(partial, path)
 
 
 def _rounded(value: float) -> float:

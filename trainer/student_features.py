@@ -14,10 +14,10 @@ from core.answer_network import AnswerNetwork
 from core.networks import MHPNet
 from core.predictor import Predictor
 from core.runtime.torch_runtime import TorchRuntime
+from core.whole_files import write_whole
 from db.database import connect
 from db.errors import StudioError
 from db.home import Home
-from trainer.jobs.run_files import write_whole
 from trainer.label_cache import DAMAGED, keep_latest
 from trainer.stored_crops import stored_crops
 

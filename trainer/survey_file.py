@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.jobs.run_files import write_whole
+from core.whole_files import write_whole
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -21,13 +21,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.whole_files import write_whole
 from db.database import connect
 from db.errors import StudioError
 from db.home import Home
 from db.runs import Run, get_run
 from trainer.jobs.lifeline import GRACE_S, watch_lifeline
 from trainer.jobs.ray_cluster import NoCluster, open_client
-from trainer.jobs.run_files import RunFiles, write_whole
+from trainer.jobs.run_files import RunFiles
 from trainer.loop import TrainingStopped
 from trainer.redistill import (
     config_of,

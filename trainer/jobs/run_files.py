@@ -17,13 +17,12 @@ leader            rewritten by whoever leads that job: it ends when this stands 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.whole_files import put_in_place
+from core.whole_files import write_whole
 from db.home import Home
 
 
@@ -134,11 +133,3 @@ class RunFiles:
             text = file.read().decode(errors="replace")
         shown = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
         return "\n".join(shown[-lines - 1 :]).strip("\n")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(data)
-    put_in_place(partial, path)
