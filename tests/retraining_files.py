@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +21,11 @@ from db.images import add_image
 from db.labels import Change
 from db.migrations import open_home
 from db.models import promote, register_model
+from db.runs import Run, get_run
 from tests.training_files import SIDE_PX, draw_head, write_mask_set, write_pose_set
+from tests.waiting import wait_for
+from trainer.jobs.local import LocalJobs
+from trainer.jobs.run_files import RunFiles
 from trainer.recipes import find_recipe
 from trainer.train import TrainingRequest, train
 
@@ -100,3 +107,21 @@ def crown(home: Home, checkpoint: Path) -> str:
         )
         promote(db, model.model_id, reason="the first", changed_by="test")
     return model.model_id
+
+
+def now(home: Home, run: Run) -> Run:
+    with connect(home) as db:
+        return get_run(db, run.id)
+
+
+def kill_one_and_see_it_go_on(home: Home, run: Run, processes: Callable[[], Sequence[int]]) -> None:
+    """Kill the last of a run's processes once its state is saved; it goes on from there. Then the
+    run is cancelled."""
+    jobs = LocalJobs(home)
+    wait_for((RunFiles.of(home, run.id).training / "state.pt").exists)
+    *_, last = processes()
+    os.kill(last, signal.SIGKILL)
+    wait_for(lambda: "resuming at step" in jobs.logs(run.id, 1000))
+    assert "going on from what is saved" in jobs.logs(run.id, 1000)
+    jobs.cancel(run.id)
+    wait_for(lambda: now(home, run).status == "cancelled", 60)

@@ -6,7 +6,6 @@ import contextlib
 import http.server
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,9 +19,16 @@ from waiting import wait_for
 from db.database import connect
 from db.home import Home
 from db.models import list_models
-from db.runs import Run, get_run, metric_names
+from db.runs import Run, metric_names
 from tests.ray_files import ray_cluster
-from tests.retraining_files import TINY, crown, make_home, train_champion
+from tests.retraining_files import (
+    TINY,
+    crown,
+    kill_one_and_see_it_go_on,
+    make_home,
+    now,
+    train_champion,
+)
 from trainer.jobs import ray_stage
 from trainer.jobs.devices import RAY, RAY_ADDRESS, UnknownDevice, find_devices
 from trainer.jobs.local import LocalJobs
@@ -61,11 +67,6 @@ def home(tmp_path, champion) -> Home:
 def submit(home: Home, **changes) -> Run:
     config = RetrainingConfig(changes=TINY | changes, loader_processes=0, cluster_workers=2)
     return jobs_on(home, RAY).submit(prepare(home, config).to_json(), device=RAY)
-
-
-def now(home: Home, run: Run) -> Run:
-    with connect(home) as db:
-        return get_run(db, run.id)
 
 
 # --- without a cluster --------------------------------------------------------------------------
@@ -240,14 +241,7 @@ def test_a_cluster_run_is_cancelled_with_its_checkpoint_and_goes_on(home, here):
 
 def test_a_cluster_run_goes_on_when_a_rank_of_it_is_killed(home, here):
     run = submit(home, epochs=500)
-    files = RunFiles.of(home, run.id)
-    wait_for((files.training / "state.pt").exists)
-    *_, rank = ranks()
-    os.kill(rank, signal.SIGKILL)
-    wait_for(lambda: "resuming at step" in LocalJobs(home).logs(run.id, 1000))
-    assert "going on from what is saved" in LocalJobs(home).logs(run.id, 1000)
-    LocalJobs(home).cancel(run.id)
-    wait_for(lambda: now(home, run).status == "cancelled", 60)
+    kill_one_and_see_it_go_on(home, run, ranks)
 
 
 def ranks() -> list[int]:

@@ -24,9 +24,16 @@ from db.database import connect
 from db.home import Home
 from db.migrations import open_home
 from db.models import aliases, list_models
-from db.runs import Run, get_run, metric_names, metrics, submit_run
+from db.runs import Run, metric_names, metrics, submit_run
 from tests.job_scripts import script, worker_process
-from tests.retraining_files import TINY, crown, make_home, train_champion
+from tests.retraining_files import (
+    TINY,
+    crown,
+    kill_one_and_see_it_go_on,
+    make_home,
+    now,
+    train_champion,
+)
 from trainer.jobs.device_lock import device_lock
 from trainer.jobs.devices import cuda_devices
 from trainer.jobs.lifeline import EXIT_OVERDUE
@@ -57,11 +64,6 @@ def queue(home: Home, device: str = "cpu") -> Run:
     """A run that waits for a worker."""
     with connect(home) as db:
         return submit_run(db, recipe="quick", config={"preset": "quick"}, device=device)
-
-
-def now(home: Home, run: Run) -> Run:
-    with connect(home) as db:
-        return get_run(db, run.id)
 
 
 def is_alive(pid: int) -> bool:
@@ -350,14 +352,7 @@ def test_a_training_on_two_devices_leaves_no_rank_behind_when_its_worker_is_kill
 def test_a_training_goes_on_when_one_of_its_ranks_is_killed(labelled):
     config = RetrainingConfig(changes=TINY | {"epochs": 500}, loader_processes=0)
     run = LocalJobs(labelled).submit(prepare(labelled, config).to_json(), device="cpu,cpu")
-    files = RunFiles.of(labelled, run.id)
-    wait_for((files.training / "state.pt").exists)
-    *_, rank = trainings_of(labelled)
-    os.kill(rank, signal.SIGKILL)
-    wait_for(lambda: "resuming at step" in LocalJobs(labelled).logs(run.id, 1000))
-    assert "going on from what is saved" in LocalJobs(labelled).logs(run.id, 1000)
-    LocalJobs(labelled).cancel(run.id)
-    wait_for(lambda: now(labelled, run).status == "cancelled", 60)
+    kill_one_and_see_it_go_on(labelled, run, lambda: trainings_of(labelled))
 
 
 def test_a_training_goes_on_when_its_loader_is_killed(labelled):
