@@ -268,21 +268,43 @@ def test_cuda_devices_are_those_that_this_program_may_use():
 
 def test_a_leader_on_another_machine_is_missed(tmp_path):
     file = tmp_path / "leader"
-    file.write_text("1")
+    for silent_s, act in ((300, file.unlink), (2, lambda: None)):
+        file.write_text("1")
+        process = follow_leader(file, silent_s)
+        time.sleep(1)
+        act()
+        assert process.communicate(timeout=60)[0] == b"watching\nsaving\n"
+        assert process.returncode == EXIT_OVERDUE
+
+
+def test_a_leader_whose_file_cannot_be_read_is_silent_not_gone(tmp_path):
+    """Any error of a network file system ended the watch: the job outlived its dead leader."""
+    file, loop = tmp_path / "leader", tmp_path / "loop"
+    for silent_s in (300, 4):
+        file.write_text("1")
+        process = follow_leader(file, silent_s)
+        assert process.stdout is not None and process.stdout.readline() == b"watching\n"
+        loop.symlink_to(file.name)
+        os.replace(loop, file)  # a link to itself: OSError, too many levels of symbolic links
+        time.sleep(2.5)
+        assert process.poll() is None
+        if silent_s == 300:
+            file.unlink()
+        assert process.communicate(timeout=60)[0] == b"saving\n"
+        assert process.returncode == EXIT_OVERDUE
+        file.unlink(missing_ok=True)
+
+
+def follow_leader(file: Path, silent_s: float) -> subprocess.Popen[bytes]:
+    """A process that prints ``saving`` when its leader is gone, and would then go on for long."""
     code = (
         "import sys, time; from pathlib import Path; import trainer.jobs.lifeline as lifeline\n"
         "lifeline.LEADER_SILENT_S, lifeline.GRACE_S = float(sys.argv[2]), 0.5\n"
-        "stop = lifeline.watch_leader(Path(sys.argv[1])); stop.wait()\n"
-        "print('saving', flush=True); time.sleep(300)\n"
+        "stop = lifeline.watch_leader(Path(sys.argv[1])); print('watching', flush=True)\n"
+        "stop.wait(); print('saving', flush=True); time.sleep(300)\n"
     )
-    for silent_s, act in ((300, file.unlink), (2, lambda: None)):
-        file.write_text("1")
-        command = [sys.executable, "-c", code, str(file), str(silent_s)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1])
-        time.sleep(1)
-        act()
-        assert process.communicate(timeout=60)[0] == b"saving\n"
-        assert process.returncode == EXIT_OVERDUE
+    command = [sys.executable, "-c", code, str(file), str(silent_s)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1])
 
 
 # --- with real trainings ----------------------------------------------------------------------

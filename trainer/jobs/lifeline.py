@@ -49,6 +49,8 @@ def watch_leader(file: Path) -> threading.Event:
                 content = file.read_bytes()
             except FileNotFoundError:
                 break
+            except OSError:  # a network file system in trouble says nothing of the leader
+                content = seen
             if content != seen:
                 seen, changed_at = content, time.monotonic()
             time.sleep(1.0)
