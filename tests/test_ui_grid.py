@@ -226,6 +226,26 @@ def test_a_label_after_an_undo_stands_on_it_within_one_visit(page: Page, home: H
     expect(page.locator(".decision")).to_be_empty()
 
 
+def test_a_gesture_taken_back_before_its_conflict_is_known_asks_nothing(
+    page: Page, home: Home
+) -> None:
+    first, second = shown = open_grid(page)[26:28]
+    page.route("**/api/v1/annotations", lambda route: route.abort())
+    tile(page, first).click()
+    tile(page, second).click()
+    page.keyboard.press("2")
+    page.keyboard.press("Control+z")
+    with connect(home) as db:
+        change = Change(face_id=first, base_version=0, mask=MaskLabel.INCORRECT)
+        annotate(db, [change], annotator="ben", client_op_id=str(uuid.uuid4()))
+    before = gestures(home)
+    page.unroute("**/api/v1/annotations")
+    wait_for(lambda: gestures(home) == before + 2)  # on the other face, and back
+    wait_for_masks(home, shown, [MaskLabel.INCORRECT, None])
+    expect(page.locator(".decision")).to_be_empty()
+    expect(tile(page, first)).to_contain_text("incorrect")
+
+
 def test_a_grid_that_was_left_hears_nothing_any_more(page: Page, home: Home) -> None:
     open_grid(page)
     for name in ("Data", "Grid"):

@@ -320,6 +320,44 @@ def test_a_label_taken_back_and_given_again_is_still_asked_about(
     assert [mask for _, _, mask in story_of(home, taken_back)] == ["unmasked"]
 
 
+def test_what_is_said_of_a_face_before_its_conflict_is_decided_waits_too(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    label_as(home, "bob", first, MaskLabel.UNMASKED)
+    page.keyboard.press("2")
+    dialog = page.locator("dialog.conflict")
+    expect(dialog).to_contain_text("bob was faster")
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowLeft")
+    sees(page, first)
+    page.keyboard.press("3")  # on the very version that bob made
+    dialog.get_by_role("button", name="Change to mine: incorrect").click()
+    all_stored(page)
+    assert [mask for _, _, mask in story_of(home, first)] == ["unmasked", "incorrect"]
+
+
+def test_what_one_keeps_in_a_conflict_is_all_that_one_said(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    page.context.set_offline(True)
+    page.keyboard.press("p")
+    page.keyboard.press("2")  # with the pose
+    page.keyboard.press("p")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("3")  # the mask alone
+    label_as(home, "bob", first, MaskLabel.UNMASKED)
+    page.context.set_offline(False)
+    dialog = page.locator("dialog.conflict")
+    dialog.get_by_role("button", name="Change to mine: incorrect").click()
+    all_stored(page)
+    label = said_of(home, first)
+    assert label.mask == MaskLabel.INCORRECT and label.pose is not None
+
+
 def test_a_conflict_that_no_page_saw_or_that_was_put_off_is_found_by_the_next_page(
     page: Page, home: Home, unused: Iterator[int]
 ) -> None:
@@ -380,6 +418,37 @@ def test_what_the_server_fails_over_is_kept_aside_and_does_not_block_the_rest(
         assert db.execute("SELECT 1 FROM skips WHERE face_id = ?", [first]).fetchone()
 
 
+def test_what_is_said_of_a_face_whose_label_was_put_aside_stands_on_it(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    page.route("**/annotations", lambda route: route.fulfill(status=500))
+    page.keyboard.press("2")
+    aside = page.locator(".aside[role=alert]")
+    expect(aside).to_contain_text(f"Face {first}: masked.")
+    page.unroute("**/annotations")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("3")
+    expect(aside).to_contain_text(f"Face {first}: masked and 1 more action.")
+    aside.get_by_role("button", name="Try again").click()
+    all_stored(page)
+    assert [mask for _, _, mask in story_of(home, first)] == ["masked", "incorrect"]
+
+
+def test_a_skip_that_is_given_up_leaves_its_face_open(page: Page, unused: Iterator[int]) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    page.route(f"**/faces/{first}/skip", lambda route: route.fulfill(status=500))
+    page.keyboard.press("Space")
+    page.locator(".aside[role=alert]").get_by_role("button", name="Give it up").click()
+    expect(page.locator(".message")).to_contain_text(f"Not stored: Face {first}: skipped.")
+    page.unroute(f"**/faces/{first}/skip")
+    page.keyboard.press("2")
+    sees(page, first)  # it comes again
+    all_stored(page)
+
+
 def test_what_was_kept_aside_can_be_given_up(page: Page, unused: Iterator[int]) -> None:
     first, second = some(unused, 2)
     review(page, [first, second])
@@ -400,11 +469,11 @@ def test_a_server_that_is_busy_or_restarting_is_asked_until_it_answers(
 ) -> None:
     first, second = some(unused, 2)
     review(page, [first, second])
-    answers = [401, 429, 502, 503, 504]
+    answers = [401, 429, 502, 503, 504, 200]  # the last: a login page of somebody between us
 
     def answer(route: Route) -> None:
         if answers:
-            route.fulfill(status=answers.pop(0))
+            route.fulfill(status=answers.pop(0), content_type="text/html", body="<h1>Log in</h1>")
         else:
             route.continue_()
 
@@ -480,6 +549,20 @@ def test_faces_of_a_tab_that_is_gone_come_back_to_the_same_person(
     with colleague(browser, address, "bob") as again:
         review(again, faces)
         sees(again, faces[0])
+
+
+def test_two_tabs_of_one_person_never_show_the_same_face(page: Page, unused: Iterator[int]) -> None:
+    faces = some(unused, 2)
+    review(page, faces)
+    ids = ",".join(map(str, faces))
+    with page.context.new_page() as other:
+        other.set_default_timeout(PATIENCE_MS)
+        other.goto(f"/review?order=newest&face_ids={ids}", wait_until="commit")
+        expect(other.locator(".notice")).to_have_text("No face waits in this queue.")
+        page.goto("/data", wait_until="commit")  # leaving gives the faces back
+        page.wait_for_selector("h1")
+        other.locator(".message button", has_text="Look again").click()
+        sees(other, faces[0])
 
 
 def test_two_people_never_get_the_same_face(

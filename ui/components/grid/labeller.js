@@ -3,7 +3,7 @@
 // Events: "change" (how faces look), "say" (detail: one line for people), "undone" (detail: face
 // ids). A gesture is one operation however many faces it is about, and is undone as one.
 
-import { facesOf } from "../shared/outbox.js";
+import { facesOf } from "../shared/operations.js";
 import { counted, describe, tally } from "../shared/words.js";
 import { saidIn } from "./faces.js";
 import { UnderWay } from "./under_way.js";
@@ -62,7 +62,7 @@ export class Labeller extends EventTarget {
     if (!faceIds.length) return;
     const flagged = !faceIds.every((id) => this.#faces.get(id).is_flagged);
     const words = `${counted(faceIds.length, "face")}: ${flagged ? "flagged" : "not flagged any more"}`;
-    this.#outbox.send("POST", "/flags", { face_ids: faceIds, flagged }, { words });
+    this.#outbox.send("POST", "/flags", { face_ids: faceIds, flagged }, { words, faces: faceIds });
     for (const face_id of faceIds) this.#faces.put({ face_id, is_flagged: flagged });
     this.#say(words);
     this.#changed();
@@ -70,11 +70,11 @@ export class Labeller extends EventTarget {
 
   /** Take back what was done last: where it was done here, that and nothing else. */
   undo() {
-    this.#step("undo", this.#last ? { gesture: this.#last.id } : {});
+    this.#step("undo", this.#last);
   }
 
   redo() {
-    this.#step("redo", {});
+    this.#step("redo", null);
   }
 
   /** What becomes of the contested faces: "mine" changes them, "theirs" leaves them. */
@@ -103,10 +103,23 @@ export class Labeller extends EventTarget {
     }
   }
 
-  /** The outbox keeps the order: what is said before the answer is about what the step leaves. */
-  #step(kind, body) {
-    this.#steps.add(this.#outbox.send("POST", `/annotations/${kind}`, body, { words: kind }).id);
+  /** Of a gesture, or of whichever was the last. The outbox keeps the order: what is said before the
+   * answer is about what the step leaves. */
+  #step(kind, gesture) {
+    const body = gesture ? { gesture: gesture.id } : {};
+    const faces = gesture ? facesOf(gesture) : undefined;
+    const op = this.#outbox.send("POST", `/annotations/${kind}`, body, { words: kind, faces });
+    this.#steps.add(op.id);
+    this.#underWay.add(op);
+    this.#countUp(facesOf(op));
     this.#last = null;
+    this.#changed();
+  }
+
+  #countUp(faceIds) {
+    for (const face of faceIds.map((id) => this.#faces.get(id)).filter(Boolean)) {
+      this.#faces.put({ face_id: face.face_id, version: face.version + 1 });
+    }
   }
 
   #stored({ op, reply }) {
@@ -119,11 +132,9 @@ export class Labeller extends EventTarget {
   }
 
   #stepped(op, events) {
-    const here = events.map(({ face_id }) => this.#faces.get(face_id)).filter(Boolean);
-    for (const { face_id, version } of here) {
-      // labelled again meanwhile: the step came before that
-      if (this.isOnItsWay(face_id)) this.#faces.put({ face_id, version: version + 1 });
-    }
+    const here = events.map(({ face_id }) => face_id).filter((id) => this.#faces.get(id));
+    // nobody knew that it was about these; they were labelled again meanwhile
+    if (!op.faces) this.#countUp(here.filter((id) => this.isOnItsWay(id)));
     const far = events.length - here.length;
     const elsewhere = far ? `, ${far} of them not in this grid` : "";
     const done = op.path.endsWith("undo") ? "Undone" : "Done again";

@@ -1,6 +1,6 @@
 // Which faces have something on its way to the server.
 
-import { facesOf } from "../shared/outbox.js";
+import { facesOf } from "../shared/operations.js";
 
 export class UnderWay {
   #sent = new Set(); // operation ids

@@ -1,6 +1,7 @@
 // The faces of a session: taken from the queue ahead of time, decided one by one.
 
 import { ApiProblem, get, post } from "../shared/api.js";
+import { beAt, isAloneAt } from "../shared/presence.js";
 import { Pictures } from "./pictures.js";
 
 const FIRST_TAKE = 12;
@@ -25,16 +26,20 @@ export class Deck extends EventTarget {
   #queue;
   #isBusy;
   #room; // () → how many more faces the session wants
+  #desk; // where the tabs of one person meet
+  #leaves = new AbortController();
   #taking = null;
   #again = new Set(); // held, though they were decided here already
   #lastMove = Date.now();
   #timer;
 
-  constructor(queue, { isBusy, room }) {
+  constructor(queue, { desk, isBusy, room }) {
     super();
     this.#queue = queue;
     this.#isBusy = isBusy;
     this.#room = room;
+    this.#desk = desk;
+    beAt(desk, this.#leaves.signal);
     this.#timer = setInterval(() => this.#hold(), HOLD_EVERY_MS);
   }
 
@@ -103,6 +108,7 @@ export class Deck extends EventTarget {
   /** Others may have what was not decided. */
   close() {
     clearInterval(this.#timer);
+    this.#leaves.abort();
     const left = [...ids(this.undecided), ...this.#again].filter((faceId) => !this.#isBusy(faceId));
     if (left.length) post("/queue/release", { face_ids: left.slice(0, MOST_RELEASED) }).catch(() => {});
   }
@@ -119,28 +125,28 @@ export class Deck extends EventTarget {
       const want = Math.min(AHEAD - this.undecided.length, this.#room());
       if (want <= 0) return;
       const count = this.faces.length ? want : Math.min(want, FIRST_TAKE);
-      if (!(await this.#take(count))) return;
+      if (!(await this.#take(count, want))) return;
       this.#changed();
     }
   }
 
-  /** Where nothing is at hand and nothing free, what a tab of the same person has, or left. */
-  async #ask(count) {
-    const body = { queue: this.#queue, count };
-    const taken = await post("/queue/take", body);
-    return taken.length || this.faces.length ? taken : post("/queue/take", { ...body, own_too: true });
+  /** Where nothing is at hand and nothing free, what a lost tab of the same person has held: `most`. */
+  async #ask(count, most) {
+    const taken = await post("/queue/take", { queue: this.#queue, count });
+    if (taken.length || this.undecided.length || !(await isAloneAt(this.#desk))) return taken;
+    return post("/queue/take", { queue: this.#queue, count: most, own_too: true });
   }
 
-  /** Whether faces were taken; an empty answer is the end of the queue. */
-  async #take(count) {
+  /** Whether faces were taken; too few are the end of the queue, and none but those given before. */
+  async #take(count, most) {
     try {
-      const taken = await this.#ask(count);
+      const taken = await this.#ask(count, most);
       this.trouble = "";
       const isNew = ({ face_id }) => !this.find(face_id) && !this.#isBusy(face_id);
+      this.isAtEnd = taken.length < count || taken.every(({ face_id }) => this.#again.has(face_id));
       // a queue of all faces gives labelled ones again: held, they are not in the way of the next
       for (const { face_id } of taken.filter((face) => !isNew(face))) this.#again.add(face_id);
       this.faces.push(...taken.filter(isNew));
-      this.isAtEnd = taken.length < count;
       return true;
     } catch (error) {
       this.trouble = error instanceof ApiProblem ? error.message : "The server cannot be reached.";

@@ -1,6 +1,6 @@
 // What became of the gestures that were sent: stored, or refused for good.
 
-import { facesOf } from "../shared/outbox.js";
+import { facesOf } from "../shared/operations.js";
 import { describe } from "../shared/words.js";
 
 /** Tells "change", and "say" with a sentence for people. */

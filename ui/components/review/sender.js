@@ -22,7 +22,8 @@ export class Sender {
 
   /** "skip", "unskip", "flag" or "unflag". */
   mark(face, what, words) {
-    return this.#outbox.send("POST", `/faces/${face.face_id}/${what}`, {}, { words });
+    const about = { words, faces: [face.face_id] };
+    return this.#outbox.send("POST", `/faces/${face.face_id}/${what}`, {}, about);
   }
 
   /** "undo" or "redo" of a label, and of no other: the server refuses where it is not the last. */

@@ -35,6 +35,7 @@ export class Session extends EventTarget {
     this.#sender = new Sender(outbox, this.isSecond);
     this.pace = new Pace(`${studio} ${annotator} ${JSON.stringify(queue)}`);
     this.deck = new Deck(queue, {
+      desk: `${studio} ${annotator}`,
       isBusy: (faceId) => outbox.concerns(faceId),
       room: () => (this.size === null ? Infinity : this.size - this.pace.done - this.deck.undecided.length),
     });

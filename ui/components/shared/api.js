@@ -56,7 +56,7 @@ export async function call(method, path, body, annotator = worker) {
   } catch (error) {
     throw new Unreachable(String(error));
   }
-  if (reply.ok) return answer ? JSON.parse(answer) : null;
+  if (reply.ok) return answer ? answerOf(answer) : null;
   if (MAY_BE_BETTER_SOON.includes(reply.status)) {
     throw new Unreachable(`the server answered ${reply.status}`);
   }
@@ -74,6 +74,15 @@ function headersOf(text, annotator) {
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Anything else than JSON is not from our server: a login page of a hotel's network, of a proxy. */
+function answerOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Unreachable("somebody else than the studio answered");
+  }
 }
 
 function problemOf(text) {

@@ -2,11 +2,7 @@
 
 import { newId } from "./api.js";
 import { forget, keep } from "./kept.js";
-
-/** The faces that an operation is about. */
-export function facesOf(op) {
-  return op.faces ?? (op.body.changes ?? []).map(({ face_id }) => face_id);
-}
+import { facesOf } from "./operations.js";
 
 export class Contested {
   #held = []; // operations, in the order in which they were said
@@ -20,10 +16,15 @@ export class Contested {
     return this.#faces.has(faceId);
   }
 
-  /** {faceId, theirs, mine}: `mine` is what the person said last and did not take back, if anything. */
+  /** {faceId, theirs, mine}: `mine` is what the person said and did not take back, if anything. */
   get all() {
-    const wishes = lastWishes(this.#held);
+    const wishes = wishesOf(this.#held);
     return [...this.#faces].map(([faceId, theirs]) => ({ faceId, theirs, mine: wishes.get(faceId) }));
+  }
+
+  /** What is there now on those of these faces about which nobody has decided. */
+  among(faceIds) {
+    return faceIds.flatMap((id) => this.#faces.get(id) ?? []);
   }
 
   add(held, conflicts) {
@@ -61,8 +62,8 @@ function narrow(op, isAbout) {
   if (op.faces) op.faces = op.faces.filter(isAbout);
 }
 
-/** face id → the change that was said last and not taken back. */
-function lastWishes(ops) {
+/** face id → what was said of it and not taken back, as one change. */
+function wishesOf(ops) {
   const takenBack = new Set();
   for (const { path, body } of ops) {
     if (path.endsWith("/undo")) takenBack.add(body.gesture);
@@ -71,7 +72,10 @@ function lastWishes(ops) {
   const wishes = new Map();
   for (const { id, of, body } of ops) {
     if (takenBack.has(of ?? id)) continue;
-    for (const { face_id, base_version, ...wish } of body.changes ?? []) wishes.set(face_id, wish);
+    for (const { face_id, base_version, ...wish } of body.changes ?? []) {
+      const before = wishes.get(face_id);
+      wishes.set(face_id, wish.rejected || before?.rejected ? wish : { ...before, ...wish });
+    }
   }
   return wishes;
 }

@@ -16,11 +16,10 @@
 // left is found by the next.
 
 import { ApiProblem, Unreachable, call, newId } from "./api.js";
-import { Contested, facesOf, splitOff } from "./contested.js";
+import { Contested, splitOff } from "./contested.js";
 import { forget, hasGone, isGone, keep, liveAs, stored } from "./kept.js";
+import { facesOf, isBlindStep, isLabel, overlap, versionsAfter } from "./operations.js";
 import { counted, describe } from "./words.js";
-
-export { facesOf };
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
@@ -156,6 +155,7 @@ class Outbox extends EventTarget {
   }
 
   #add(op) {
+    if (isLabel(op)) this.#standOnWaiting(op);
     this.#queue.push(op);
     op.place = this.#queue.length;
     keep(op);
@@ -163,9 +163,18 @@ class Outbox extends EventTarget {
     this.#drain();
   }
 
+  /** A label is for the version that those before it will leave, whatever its page knew of them. */
+  #standOnWaiting(op) {
+    const versions = versionsAfter([...this.#aside.map((one) => one.op), ...this.#queue]);
+    for (const change of op.body.changes ?? []) {
+      change.base_version = versions.get(change.face_id) ?? change.base_version;
+    }
+  }
+
   async #drain() {
     if (this.#isSending) return;
     this.#isSending = true;
+    await null; // whoever has sent something knows its operation before hearing of it
     try {
       while (this.#queue.length) await this.#sendFirst();
     } finally {
@@ -175,6 +184,10 @@ class Outbox extends EventTarget {
 
   async #sendFirst() {
     const op = this.#queue[0];
+    const undecided = isLabel(op) ? this.#contested.among(facesOf(op)) : [];
+    const aside = this.#aside.find((one) => overlap(one.op, op));
+    if (undecided.length) return this.#hold(undecided);
+    if (aside) return this.#putAside(op, aside.problem);
     try {
       const reply = await call(op.method, op.path, op.body, op.annotator);
       this.#pauseMs = 0;
@@ -202,8 +215,7 @@ class Outbox extends EventTarget {
   /** What was said later about the same faces stands on it, and stays with it. */
   #putAside(op, problem) {
     this.#faults = 0;
-    const faces = facesOf(op);
-    const ops = this.#queue.filter((one) => one === op || facesOf(one).some((face) => faces.includes(face)));
+    const ops = this.#queue.filter((one) => one === op || overlap(one, op));
     this.#queue = this.#queue.filter((one) => !ops.includes(one));
     this.#aside.push(...ops.map((one) => ({ op: one, problem })));
     this.#tell("aside", { ops, problem });
@@ -237,7 +249,7 @@ class Outbox extends EventTarget {
    * it is held, and the rest of each operation keeps its place. */
   #hold(conflicts) {
     const faces = new Set(conflicts.map(({ face_id }) => face_id));
-    const isTouched = (op) => op.path.startsWith("/annotations") && facesOf(op).some((face) => faces.has(face));
+    const isTouched = (op) => isLabel(op) && facesOf(op).some((face) => faces.has(face));
     const isWhole = (op) => facesOf(op).every((face) => faces.has(face));
     const touched = this.#queue.filter(isTouched);
     this.#queue = this.#queue.filter((op) => !(isTouched(op) && isWhole(op)));
@@ -325,6 +337,3 @@ class Outbox extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
-
-/** Whether nobody knows yet which faces an undo or redo is about. */
-const isBlindStep = (op) => /^\/annotations\/(undo|redo)$/.test(op.path) && !op.faces;
