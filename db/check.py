@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
 from sqlite_utils import Database
 
 from db.database import select, write_transaction
@@ -29,7 +34,8 @@ _COLUMNS = (
 
 
 def find_faults(db: Database, home: Home | None, limit: int = 100) -> list[str]:
-    """What is wrong, a line each; empty when all is well. With a home, files are looked for too."""
+    """What is wrong, at most ``limit`` lines; none when all is well. With a home, its pictures are
+    read too."""
     faults = [row[0] for row in db.execute(f"PRAGMA integrity_check({limit:d})") if row[0] != "ok"]
     faults += [
         f"{row[0]} row {row[1]}: points to a row of {row[2]} that is not there"
@@ -45,12 +51,26 @@ def find_faults(db: Database, home: Home | None, limit: int = 100) -> list[str]:
         for row in db.execute(sql)
     ]
     if home:
-        faults += [
-            f"image {row['id']} ({row['name']}): its file {row['path']} is gone"
-            for row in select(db, "SELECT id, name, path FROM images ORDER BY id")
-            if not (home.root / row["path"]).is_file()
-        ]
+        faults += islice(_picture_faults(db, home), limit)
     return faults[:limit]
+
+
+def _picture_faults(db: Database, home: Home) -> Iterator[str]:
+    for row in select(db, "SELECT id, name, path, sha256 FROM images ORDER BY id"):
+        fault = _file_fault(home.root / row["path"], row["sha256"])
+        if fault:
+            yield f"image {row['id']} ({row['name']}): its file {row['path']} {fault}"
+
+
+def _file_fault(path: Path, sha256: str) -> str | None:
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "is gone"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if found == sha256 else "is not what was taken in any more"
 
 
 def rebuild_states(db: Database, chunk: int = 5000) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import launch
+from db.database import connect
+from db.migrations import open_home
 from tests.dataset_files import draw_face
 from trainer.dataset_import import IMPORT_FORMATS
 
@@ -44,6 +46,29 @@ def test_a_backup_brings_the_labels_back(tmp_path, folders, capsys):
     capsys.readouterr()
     run("import", folders, "--home", tmp_path / "b")
     assert "3 the same" in capsys.readouterr().out
+
+
+def test_check_says_what_is_wrong_and_repairs_what_follows_from_labels(tmp_path, folders, capsys):
+    home = open_home(tmp_path / "a")
+    run("import", folders, "--home", home.root)
+    assert run("check", "--home", home.root) == 0
+    assert capsys.readouterr().out.endswith(": all is well\n")
+    with connect(home) as db:
+        db.execute("UPDATE face_states SET mask_label = 'unmasked' WHERE face_id = 1")
+        pictures = [home.root / row[0] for row in db.execute("SELECT path FROM images ORDER BY id")]
+    pictures[1].unlink()
+    pictures[2].write_bytes(pictures[2].read_bytes()[:-1])
+    assert run("check", "--home", home.root) == 1
+    found = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0].split(" (")[0] for line in found] == [
+        "face 1",
+        "image 2",
+        "image 3",
+    ]
+    assert found[1].endswith(" is gone")
+    assert found[2].endswith(" is not what was taken in any more")
+    assert run("check", "--repair", "--home", home.root) == 1
+    assert capsys.readouterr().out.splitlines() == found[1:]
 
 
 def test_the_help_names_every_format(capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""The commands that move data and weights: import, export, backup, restore, convert."""
+"""The commands that move data and weights, or look after them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ui.model_commands import add_export_options, export_network
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Register the five with the parser of ``launch.py``."""
+    """Register them with the parser of ``launch.py``."""
     take = commands.add_parser("import", help="take photos or labelled faces into the database")
     take.add_argument("path", type=Path, metavar="DIR|FILE")
     take.add_argument(
@@ -35,6 +35,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     back = commands.add_parser("restore", help="bring a backup back")
     back.add_argument("source", type=Path, metavar="FILE")
     _finish(back, restore)
+
+    check = commands.add_parser("check", help="is the database whole, and every picture there?")
+    check.add_argument(
+        "--repair", action="store_true", help="compute anew what follows from labels"
+    )
+    _finish(check, check_home)
 
     turn = commands.add_parser("convert", help="turn the paper authors' .pth into a checkpoint")
     turn.add_argument("source", type=Path, metavar="FILE.pth")
@@ -91,6 +97,23 @@ def restore(args: argparse.Namespace) -> int:
 
     print(bring_back(args.home, args.source).text())  # the present file may be damaged: not opened
     return 0
+
+
+def check_home(args: argparse.Namespace) -> int:
+    """Exits with 1 where something is wrong, a line for each."""
+    from db.check import find_faults, rebuild_states
+    from db.database import connect
+    from db.migrations import open_home
+    from ui.terminal import printable
+
+    home = open_home(args.home)
+    with connect(home) as db:
+        if args.repair:
+            rebuild_states(db)
+        faults = find_faults(db, home)
+    for fault in faults or [f"{home.root}: all is well"]:
+        print(printable(fault))
+    return 1 if faults else 0
 
 
 def convert(args: argparse.Namespace) -> int:
