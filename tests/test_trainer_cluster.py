@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import json
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from waiting import wait_for
 from db.database import connect
 from db.home import Home
 from db.models import list_models
-from db.runs import Run, metric_names
+from db.runs import Run, metric_names, submit_run
 from tests.ray_files import ray_cluster
 from tests.retraining_files import (
     TINY,
@@ -155,11 +156,69 @@ def test_a_leader_that_cannot_reach_its_job_starts_no_second_one(jobs_api, monke
     assert not files.leader.exists()
 
 
+def test_a_cluster_in_trouble_is_not_one_that_does_not_know_the_job(jobs_api, tmp_path):
+    """A second job was begun on the same checkpoint while the first went on."""
+    from ray.job_submission import JobSubmissionClient
+
+    files, client = RunFiles(tmp_path), JobSubmissionClient(jobs_api.address)
+    files.ray_job.write_text("job")
+    jobs_api.is_in_trouble = True
+    with pytest.raises(NoCluster, match=r"whether job goes on: .* status code 500"):
+        ray_stage._running_job(client, files)
+    jobs_api.is_in_trouble = False
+    assert ray_stage._running_job(client, files) == "job"
+    files.ray_job.write_text("of an earlier cluster")
+    assert ray_stage._running_job(client, files) is None
+
+
+def test_a_job_is_begun_once_though_the_answer_is_lost(jobs_api, home, tmp_path, monkeypatch):
+    from ray.job_submission import JobSubmissionClient
+
+    monkeypatch.setattr(ray_stage, "_ROOT", tmp_path / "program")
+    (tmp_path / "program").mkdir()
+    with connect(home) as db:
+        run = submit_run(db, recipe="quick", config={}, device=RAY)
+    files, client = RunFiles.of(home, run.id), JobSubmissionClient(jobs_api.address)
+    jobs_api.loses_requests = True  # or the leader was killed before it sent one
+    with pytest.raises(NoCluster, match="did not take maskpose-run-1-"):
+        ray_stage._submit(client, home, run)
+    job = files.ray_job.read_text()
+    assert jobs_api.jobs == {"job": "RUNNING"} and ray_stage._running_job(client, files) is None
+    jobs_api.loses_requests, jobs_api.loses_answers = False, True
+    with pytest.raises(NoCluster, match="did not take"):
+        ray_stage._submit(client, home, run)
+    jobs_api.loses_answers = False
+    assert ray_stage._running_job(client, files) == job  # taken all the same
+    jobs_api.jobs[job] = "FAILED"
+    assert ray_stage._running_job(client, files) is None
+    assert ray_stage._submit(client, home, run) == files.ray_job.read_text() != job
+    assert len(jobs_api.jobs) == 3
+
+
+def test_a_champion_that_was_copied_in_part_is_not_used(home, champion):
+    config = prepare(home, RetrainingConfig(changes=TINY)).to_json()
+    with connect(home) as db:
+        run = submit_run(db, recipe="quick", config=config, device=RAY)
+    shared = RunFiles.of(home, run.id).root / "champion.safetensors"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # as where the disk is full
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            ray_stage.describe(home, run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(shared.parent.iterdir())
+    ray_stage.describe(home, run)
+    assert shared.read_bytes() == champion.read_bytes()
+
+
 class JobsApi:
-    """A Jobs API at which one job runs; it can go and come back at the same address."""
+    """A Jobs API at which a job runs; it can go and come back at the same address."""
 
     def __init__(self) -> None:
         self._port = 0
+        self.jobs = {"job": "RUNNING"}
+        self.is_in_trouble = self.loses_requests = self.loses_answers = False
         self.come()
 
     @property
@@ -167,7 +226,8 @@ class JobsApi:
         return f"http://127.0.0.1:{self._port}"
 
     def come(self) -> None:
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), OneJob)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), Jobs)
+        self._server.api = self
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -176,14 +236,31 @@ class JobsApi:
         self._server.server_close()
 
 
-class OneJob(Anybody):
+class Jobs(Anybody):
     def do_GET(self) -> None:
-        answer = {"type": "SUBMISSION", "entrypoint": "", "submission_id": "job"}
-        answer |= {"status": "RUNNING", "logs": "step 1\n"}
-        answer |= {"version": "4", "ray_version": "2.60.0", "ray_commit": ""}
-        if self.path.endswith("/logs"):
-            answer = {"logs": answer["logs"]}
-        self.send_response(200)
+        api, words = self.server.api, self.path.split("/")
+        if words[2] != "jobs":  # the version; whether a package is there, which it is
+            return self.say(200, {"version": "4", "ray_version": "2.60.0", "ray_commit": ""})
+        if api.is_in_trouble or words[3] not in api.jobs:
+            return self.say(500 if api.is_in_trouble else 404, {})
+        if words[-1] == "logs":
+            return self.say(200, {"logs": "step 1\n"})
+        job = {"type": "SUBMISSION", "entrypoint": "", "submission_id": words[3]}
+        self.say(200, job | {"status": api.jobs[words[3]]})
+
+    def do_POST(self) -> None:
+        api = self.server.api
+        job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["submission_id"]
+        if api.loses_requests:
+            return
+        if job in api.jobs:
+            return self.say(500, {})
+        api.jobs[job] = "RUNNING"
+        if not api.loses_answers:
+            self.say(200, {"job_id": job, "submission_id": job})
+
+    def say(self, code: int, answer: Mapping[str, str]) -> None:
+        self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())

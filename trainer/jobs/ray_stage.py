@@ -11,8 +11,8 @@ import contextlib
 import itertools
 import json
 import logging
+import os
 import shlex
-import shutil
 import sys
 import threading
 import time
@@ -47,6 +47,8 @@ POLL_S = 2.0
 SILENCE_S = 120.0
 #: What Ray's client raises then: errors of ``requests``, which are OSErrors, and status codes.
 _NO_ANSWER = (OSError, RuntimeError)
+#: In the message where the cluster answers that it has no such job; any other code is trouble.
+UNKNOWN = "status code 404"
 #: What no node needs of the program's folder; the rest is sent to each of them.
 LEFT_OUT = [".*_cache", ".hypothesis", ".ci", "runs", "tests", "docs", "benchmarks", "__pycache__"]
 _ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +72,6 @@ def lead(home: Home, run: Run, stop: threading.Event) -> None:
     logging.getLogger("ray").setLevel(logging.WARNING)  # or it tells of every file it packs
     write_whole(files.leader, str(next(beats)).encode())
     job = _running_job(client, files) or _submit(client, home, run)
-    write_whole(files.ray_job, job.encode())
     for status in _follow(client, job):
         if status is not None and status.is_terminal():
             return _require_success(status.value, files)
@@ -88,7 +89,7 @@ def describe(home: Home, run: Run) -> None:
     if not Path(path).resolve().is_relative_to(home.root):  # the shipped one lies with the program
         shared = files.root / "champion.safetensors"
         if not shared.exists():
-            shutil.copyfile(path, shared)
+            write_whole(shared, Path(path).read_bytes())
         path = str(shared)
     config = replace(config, champion=(name, path))
     run = replace(run, config=config.to_json())
@@ -105,24 +106,38 @@ def _running_job(client: JobSubmissionClient, files: RunFiles) -> str | None:
         return None
     job = files.ray_job.read_text()
     try:
-        return None if client.get_job_status(job).is_terminal() else job
-    except OSError as error:
-        raise NoCluster(f"the cluster does not say whether {job} goes on: {error}") from error
-    except RuntimeError:  # the cluster was started anew and does not know it
-        return None
+        if not client.get_job_status(job).is_terminal():
+            return job
+    except _NO_ANSWER as error:
+        if UNKNOWN not in str(error):
+            raise NoCluster(f"the cluster does not say whether {job} goes on: {error}") from error
+        return None  # it never arrived, or the cluster was started anew
+    files.ray_job.unlink()
+    return None
 
 
 def _submit(client: JobSubmissionClient, home: Home, run: Run) -> str:
+    """Its id is written down before the cluster hears of it, so that whoever leads the run next
+    asks for this job. Where it is unknown it is sent again with the same id: should the first one
+    arrive after all, Ray refuses the second. Raises NoCluster."""
+    files = RunFiles.of(home, run.id)
+    if not files.ray_job.exists():
+        write_whole(files.ray_job, f"maskpose-run-{run.id}-{os.urandom(8).hex()}".encode())
+    job = files.ray_job.read_text()
     words = ["python", "-m", "trainer.cluster_job", str(home.root), str(run.id)]
-    return client.submit_job(
-        entrypoint=shlex.join(words),
-        runtime_env={
-            "working_dir": str(_ROOT),
-            "excludes": LEFT_OUT,
-            "env_vars": {"RAY_COLOR_PREFIX": "0"},  # the page shows the log as it is
-        },
-        metadata={"run": str(run.id), "recipe": run.recipe},
-    )
+    try:
+        return client.submit_job(
+            entrypoint=shlex.join(words),
+            submission_id=job,
+            runtime_env={
+                "working_dir": str(_ROOT),
+                "excludes": LEFT_OUT,
+                "env_vars": {"RAY_COLOR_PREFIX": "0"},  # the page shows the log as it is
+            },
+            metadata={"run": str(run.id), "recipe": run.recipe},
+        )
+    except _NO_ANSWER as error:
+        raise NoCluster(f"the cluster did not take {job}: {error}; resume the run") from error
 
 
 def _follow(client: JobSubmissionClient, job: str) -> Iterator[JobStatus | None]:
