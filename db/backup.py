@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from db.errors import BackupRefused
 from db.file_time import file_time
 from db.home import Home
 from db.schema import APPLICATION_ID, SCHEMA_VERSION
+from db.work_folders import WorkFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,8 @@ def back_up(home: Home, target: Path) -> BackupReport:
         copy_database(home, target)
         return BackupReport(path=target, files=0, labels=_check(target))
     part = target.with_name(f"{target.name}.part")
-    with tempfile.TemporaryDirectory(dir=home.root, prefix="backup-") as scratch:
-        database = copy_database(home, Path(scratch) / DATABASE_IN_ARCHIVE)
+    with WorkFolder(home, "backup") as scratch:
+        database = copy_database(home, scratch / DATABASE_IN_ARCHIVE)
         labels = _check(database)
         try:
             files = write_archive(home, database, part)
@@ -78,10 +78,10 @@ def restore(root: Path | None, source: Path) -> BackupReport:
     if not source.is_file():
         raise BackupRefused(f"{source} does not exist: check the path")
     home.make_folders()
-    with tempfile.TemporaryDirectory(dir=home.root, prefix="restore-") as scratch:
+    with WorkFolder(home, "restore") as scratch:
         database, files = source, 0
         if source.suffix == ".tar":
-            database = extract_database(source, Path(scratch))
+            database = extract_database(source, scratch)
         labels = _check(database)
         if source.suffix == ".tar":
             files = extract_files(source, home)

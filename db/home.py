@@ -41,6 +41,11 @@ class Home:
     def backups_dir(self) -> Path:
         return self.root / "backups"
 
+    @property
+    def work_dir(self) -> Path:
+        """Of work under way: see ``db.work_folders``."""
+        return self.root / "work"
+
     def make_folders(self) -> None:
         """Create what is missing, readable by its owner only: these are people's faces."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -18,16 +18,17 @@ from waiting import wait_for
 
 import launch
 from core.faces import MaskLabel
+from db.backup import back_up
 from db.database import connect
 from db.filters import FaceFilter
 from db.review_queue import count
+from db.work_folders import WorkFolder, remove_left_behind
 from tests.dataset_files import write_biwi_frame
 from trainer.jobs import local
 from ui import face_jobs, imports, uploads
 from ui.data_jobs import DataJobs, JobBusy, Progress
 from ui.studio import Studio, open_studio, use_studio
 from ui.uploads import Upload, UploadRefused
-from ui.work_folders import WorkFolder, remove_left_behind
 
 PATIENCE_S = 300
 
@@ -81,7 +82,7 @@ def test_a_zip_is_unpacked_imported_and_gone(studio: Studio, tmp_path: Path, top
     imports.start_upload_import(studio, [Upload("faces.zip", data)], ask=False)
     assert "labels: 3 new" in ended(studio)
     assert number(studio, source="faces", labels=(MaskLabel.UNMASKED,)) == 1
-    assert not list(studio.home.root.glob("upload-*"))
+    assert not list(studio.home.work_dir.iterdir())
 
 
 def test_a_zip_cannot_write_elsewhere(studio: Studio, tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_zip_cannot_write_elsewhere(studio: Studio, tmp_path: Path) -> None:
 def test_what_is_no_zip_is_refused_in_a_sentence(studio: Studio, data: bytes, says: str) -> None:
     with pytest.raises(UploadRefused, match=says):
         imports.start_upload_import(studio, [Upload("a.zip", io.BytesIO(data))])
-    assert not list(studio.home.root.glob("upload-*"))
+    assert not list(studio.home.work_dir.iterdir())
 
 
 def damaged(data: io.BytesIO) -> io.BytesIO:
@@ -126,13 +127,13 @@ def test_a_damaged_zip_is_refused_in_a_sentence(
     data = spoil(zipped(class_folders(tmp_path / "faces"), "", compression))
     with pytest.raises(UploadRefused, match=r"a\.zip cannot be unpacked \(.*zip it again"):
         imports.start_upload_import(studio, [Upload("a.zip", data)])
-    assert not list(studio.home.root.glob("upload-*"))
+    assert not list(studio.home.work_dir.iterdir())
 
 
 def test_nothing_chosen_is_said_so(studio: Studio) -> None:
     with pytest.raises(UploadRefused, match="no file was chosen"):
         imports.start_upload_import(studio, [])
-    assert not list(studio.home.root.glob("upload-*"))
+    assert not list(studio.home.work_dir.iterdir())
 
 
 def test_two_photos_of_one_name_are_two_photos(studio: Studio) -> None:
@@ -161,7 +162,7 @@ def test_two_zips_with_equal_names_are_both_taken_in_with_their_labels(
     assert (studio.jobs.state.done, studio.jobs.state.total) == (6, 6)
     assert number(studio, source="a") == 3
     assert number(studio, source="b", labels=(MaskLabel.MASKED,)) == 2
-    assert not list(studio.home.root.glob("upload-*"))
+    assert not list(studio.home.work_dir.iterdir())
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "my faces.CSV"])
@@ -187,7 +188,7 @@ def test_what_would_be_labelled_wrongly_is_refused(
 ) -> None:
     with pytest.raises(UploadRefused, match=says):
         imports.start_upload_import(studio, [Upload(name, io.BytesIO(b"x")) for name in names])
-    assert not list(studio.home.root.glob("upload-*"))
+    assert not list(studio.home.work_dir.iterdir())
 
 
 def test_one_sequence_of_biwi_keeps_the_folder_it_is_known_by(
@@ -206,23 +207,38 @@ def test_one_sequence_of_biwi_keeps_the_folder_it_is_known_by(
 def test_what_a_dead_server_left_behind_is_removed_and_nothing_else(
     studio: Studio, tmp_path: Path
 ) -> None:
-    root = studio.home.root
-    script = "import os; from pathlib import Path; from db.home import Home; "
-    script += "from ui.work_folders import WorkFolder; "
-    script += f"[(WorkFolder(Home(Path({str(root)!r})), p).path / 'a.jpg').touch() "
-    script += "for p in ('upload', 'download')]; os._exit(9)"
+    back_up(studio.home, tmp_path / "all.tar")
+    script = f"""
+import os
+from pathlib import Path
+import db.backup
+from db.home import Home
+from db.work_folders import WorkFolder
+home, place = Home(Path({str(studio.home.root)!r})), Path({str(tmp_path)!r})
+for purpose in ("upload", "download"):
+    (WorkFolder(home, purpose).path / "a.jpg").touch()
+db.backup.write_archive = db.backup.extract_files = lambda *given: os._exit(9)
+if os.fork():  # two programs, each killed in the midst of it
+    os.wait()
+    db.backup.back_up(home, place / "new.tar")
+db.backup.restore(home.root, place / "all.tar")
+"""
     subprocess.run([sys.executable, "-c", script], check=False)
-    assert len([*root.glob("*load-*/a.jpg")]) == 2
-    at_work = WorkFolder(studio.home, "upload")
-    remove_left_behind(studio.home).join(PATIENCE_S)
-    assert [*root.glob("*load-*")] == [at_work.path]
-    at_work.remove()
-    assert not [*root.glob("*load-*")]
+    left = studio.home.work_dir
+    assert sorted(path.parent.name.partition("-")[0] for path in left.glob("*-*/*.*")) == [
+        *("backup", "download", "restore", "upload")
+    ]
+    photos = studio.home.root / "upload-march"
+    photos.mkdir()
+    with WorkFolder(studio.home, "backup") as at_work:
+        remove_left_behind(studio.home).join(PATIENCE_S)
+        assert [*left.iterdir()] == [at_work]
+    assert not [*left.iterdir()] and photos.is_dir()
 
 
 def test_a_server_that_starts_removes_it(studio: Studio) -> None:
-    left = studio.home.root / "upload-dead"
-    left.mkdir()
+    left = studio.home.work_dir / "upload-dead"
+    left.mkdir(parents=True)
     (left / "a.jpg").touch()
     words = ["serve", "--no-browser", "--only", "demo", "--port", "0"]
     command = [sys.executable, launch.__file__, *words, "--home", studio.home.root]

@@ -67,7 +67,7 @@ def test_an_export_with_pictures_can_be_imported_elsewhere(
     other = open_studio(tmp_path / "other").home
     import_path(other, folder)
     assert labels_in(other) == {MaskLabel.MASKED: 1, MaskLabel.INCORRECT: 1}
-    assert not list(studio.home.root.glob("download-*")), "nothing is left behind"
+    assert not list(studio.home.work_dir.iterdir()), "nothing is left behind"
 
 
 def labels_in(home: Home) -> dict[MaskLabel, int]:

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from db.errors import StudioError
+from db.work_folders import WorkFolder
 from ui import face_jobs
 from ui.data_jobs import Progress
 from ui.studio import Studio
 from ui.uploads import Place, Upload, unpack
-from ui.work_folders import WorkFolder
 
 
 def start_folder_import(

@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Literal
 import uvicorn
 
 from db.errors import StudioError
+from db.work_folders import remove_left_behind
 from ui.face_measuring import start_measuring
 from ui.front_door import FrontDoor, Part
 from ui.guard import LOCAL_HOSTS, Guard
 from ui.navigation import entries
 from ui.studio import Studio, open_studio
 from ui.theme import TITLE, gradio_theme, streamlit_options
-from ui.work_folders import remove_left_behind
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

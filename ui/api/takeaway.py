@@ -16,11 +16,11 @@ from starlette.responses import FileResponse
 
 from db.backup import back_up
 from db.export import ExportFormat
+from db.work_folders import WorkFolder
 from trainer.dataset_export import export_path
 from ui.api.filters import FilterText, read_filter
 from ui.api.problems import ServerBusy
 from ui.studio import Studio
-from ui.work_folders import WorkFolder
 
 #: What a single file of a format is called; formats that are not here are always folders.
 _SUFFIXES = {"csv": ".csv", "jsonl": ".jsonl", "coco": ".json"}
