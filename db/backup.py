@@ -2,7 +2,7 @@
 
 The database is copied by SQLite's own backup, so others may write meanwhile and the copy is of one
 moment. Restoring goes through a SQLite transaction too, so programs that have the database open
-see the old state or the new one.
+see the old state or the new one. No number of a face, picture or run is given a second time.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db.backup_archive import DATABASE_IN_ARCHIVE, extract_database, extract_files, write_archive
-from db.database import BUSY_TIMEOUT_S
+from db.database import connect, explained, write_transaction
 from db.errors import BackupRefused
 from db.file_time import file_time
+from db.fresh_ids import TABLES, highest_ids, keep_highest_ids
 from db.home import Home
 from db.schema import APPLICATION_ID, SCHEMA_VERSION
 from db.work_folders import WorkFolder
+
+#: Numbers left out for each damaged database: how many faces it had, it no longer tells.
+_UNTOLD_IDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +82,21 @@ def restore(root: Path | None, source: Path) -> BackupReport:
     if not source.is_file():
         raise BackupRefused(f"{source} does not exist: check the path")
     home.make_folders()
-    with WorkFolder(home, "restore") as scratch:
-        database, files = source, 0
-        if source.suffix == ".tar":
-            database = extract_database(source, scratch)
+    is_archive = source.suffix == ".tar"
+    with explained(home), WorkFolder(home, "restore") as scratch:
+        database = extract_database(source, scratch) if is_archive else source
         labels = _check(database)
-        if source.suffix == ".tar":
-            files = extract_files(source, home)
+        staged = Home(scratch)
+        if not is_archive:
+            with (
+                closing(_opened(source)) as old,
+                closing(sqlite3.connect(staged.database_path)) as new,
+            ):
+                old.backup(new)
+        open_home(staged.root)  # an older backup is upgraded
+        files = extract_files(source, home) if is_archive else 0
         before = _set_aside(home)
-        _copy_into(database, home.database_path)
-    open_home(home.root)  # an older backup is upgraded
+        _replace(home, staged)
     return BackupReport(path=source, files=files, labels=labels, before=before)
 
 
@@ -109,9 +118,8 @@ def copy_database(home: Home, target: Path) -> Path:
 
 def _check(database: Path) -> int:
     """The number of label events in a sound database of ours; BackupRefused says what is wrong."""
-    uri = f"{database.as_uri()}?mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(uri, uri=True)) as db:
+        with closing(_opened(database)) as db:
             ours = db.execute("PRAGMA application_id").fetchone()[0]
             version = db.execute("PRAGMA user_version").fetchone()[0]
             faults = db.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -132,27 +140,62 @@ def _check(database: Path) -> int:
         raise BackupRefused(f"{database.name} is no sound database ({error})") from error
 
 
+def _opened(database: Path) -> sqlite3.Connection:
+    """A file that nobody writes, which may lie where nobody can."""
+    return sqlite3.connect(f"{database.as_uri()}?mode=ro&immutable=1", uri=True)
+
+
 def _set_aside(home: Home) -> Path | None:
-    """Back up the present database; a damaged one is moved away, with its log."""
+    """Back up the present database; a damaged one is moved away, with its log.
+
+    What is no damage, such as a full disk or a lock, is raised, and the database stays in use.
+    """
     if not home.database_path.is_file():
         return None
     aside = home.backups_dir / f"before-restore-{file_time()}.db"
     try:
         _check(copy_database(home, aside))
-        copy_database(home, aside)  # again: the check takes a while, and people label meanwhile
-    except (sqlite3.Error, BackupRefused):
+    except (sqlite3.DatabaseError, BackupRefused) as error:
         aside.unlink(missing_ok=True)
-        aside = home.backups_dir / f"damaged-{file_time()}.sqlite"
-        for ending in ("-wal", "-shm", ""):
-            beside = home.database_path.with_name(home.database_path.name + ending)
-            if beside.is_file():
-                beside.rename(aside.with_name(aside.name + ending))
+        if not _is_damage(error):
+            raise
+        return _move_away(home)
+    try:
+        copy_database(home, aside)  # again: the check takes a while, and people label meanwhile
+    except sqlite3.OperationalError:
+        aside.unlink()
+        raise
     return aside
 
 
-def _copy_into(database: Path, target: Path) -> None:
-    uri = f"{database.as_uri()}?mode=ro&immutable=1"
-    target.touch(mode=0o600)
-    live = closing(sqlite3.connect(target, timeout=BUSY_TIMEOUT_S))
-    with closing(sqlite3.connect(uri, uri=True)) as source, live as db:
-        source.backup(db)
+def _is_damage(error: sqlite3.DatabaseError | BackupRefused) -> bool:
+    cause = error.__cause__ if isinstance(error, BackupRefused) else error
+    return not isinstance(cause, sqlite3.OperationalError)
+
+
+def _move_away(home: Home) -> Path:
+    target = home.backups_dir / f"damaged-{file_time()}.sqlite"
+    for ending in ("-wal", "-shm", ""):
+        beside = home.database_path.with_name(home.database_path.name + ending)
+        if beside.is_file():
+            beside.rename(target.with_name(target.name + ending))
+    return target
+
+
+def _replace(home: Home, staged: Home) -> None:
+    """Put the staged database in the place of the present one, in one transaction.
+
+    What comes in afterwards gets numbers that neither has given: labels that wait in a browser,
+    links and the files of runs still name what was there.
+    """
+    from db.migrations import open_home  # migrations make backups
+
+    damaged = () if home.database_path.is_file() else home.backups_dir.glob("damaged-*.sqlite")
+    untold = _UNTOLD_IDS * len([*damaged])  # all of them: the same backup may come back twice
+    open_home(home.root)  # an older one is upgraded; where there is none, it is made
+    with connect(staged) as new, connect(home) as present:
+        with write_transaction(present):  # while the numbers are read, nothing comes in
+            ours, theirs = highest_ids(present), highest_ids(new)
+            given = {name: max(ours[name], theirs[name] + untold) for name in TABLES}
+            keep_highest_ids(new, given)
+        new.conn.backup(present.conn)

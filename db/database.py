@@ -19,7 +19,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,18 +38,20 @@ _CHECKPOINT_PAGES = 4096
 @contextmanager
 def connect(home: Home, *, read_only: bool = False) -> Iterator[Database]:
     """An open database for this call and this thread; errors of SQLite come out explained."""
-    db: Database | None = None
-    try:
-        db = open_connection(home, read_only=read_only)
+    with explained(home), closing(open_connection(home, read_only=read_only)) as db:
         yield db
+
+
+@contextmanager
+def explained(home: Home) -> Iterator[None]:
+    """Errors of SQLite come out as one line for a person; faults of the program as they are."""
+    try:
+        yield
     except sqlite3.Error as error:
-        explained = explain(error, home.database_path, home.last_backup())
-        if explained is error:
+        clear = explain(error, home.database_path, home.last_backup())
+        if clear is error:
             raise
-        raise explained from error
-    finally:
-        if db is not None:
-            db.close()
+        raise clear from error
 
 
 def open_connection(home: Home, *, read_only: bool = False, check_version: bool = True) -> Database:

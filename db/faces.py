@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from core.faces import FaceBox
 from db.database import now, select, select_one, write_transaction
 from db.errors import NotFound
+from db.fresh_ids import fresh_id
 
 #: ``detector`` of a box drawn by hand, and of one that came with an imported data set.
 BY_PERSON = "person"
@@ -76,8 +77,8 @@ def _same_face(box: FaceBox, known: Sequence[Face], same_face_iou: float) -> Fac
 def _insert(db: Database, image_id: int, box: FaceBox, detector: str) -> Face:
     added_at = now()
     cursor = db.execute(
-        "INSERT INTO faces (image_id, left_px, top_px, width_px, height_px, score, detector,"
-        " added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO faces (id, image_id, left_px, top_px, width_px, height_px, score, detector,"
+        f" added_at) VALUES ({fresh_id('faces')}, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             image_id,
             box.left_px,

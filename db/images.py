@@ -13,6 +13,7 @@ from sqlite_utils import Database
 
 from db.database import now, select, select_one, write_transaction
 from db.errors import ImageFileMissing, NotFound
+from db.fresh_ids import fresh_id
 from db.home import Home
 from db.image_files import StoredFile, store_file
 
@@ -93,8 +94,8 @@ def add_stored(
             return complete(db, known, split=split, origin=origin)
         row = (*file, name, width_px, height_px, source_id(db, source), split, origin, now())
         cursor = db.execute(
-            "INSERT INTO images (sha256, path, name, width_px, height_px, source_id, split, origin,"
-            " added_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO images (id, sha256, path, name, width_px, height_px, source_id, split,"
+            f" origin, added_at) VALUES ({fresh_id('images')}, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             row,
         )
         return get_image(db, int(cursor.lastrowid or 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -10,8 +10,8 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from db.backup import copy_database
-from db.database import open_connection, write_transaction
-from db.errors import DatabaseTooNew, NotOurDatabase, explain
+from db.database import explained, open_connection, write_transaction
+from db.errors import DatabaseTooNew, NotOurDatabase
 from db.file_time import file_time
 from db.home import Home
 from db.schema import APPLICATION_ID, SCHEMA_FILES
@@ -47,17 +47,8 @@ def open_home(root: Path | None = None) -> Home:
     home = Home.at(root)
     home.make_folders()
     home.database_path.touch(mode=0o600)
-    try:
-        db = open_connection(home, check_version=False)
-        try:
-            migrate(db, home)
-        finally:
-            db.close()
-    except sqlite3.Error as error:
-        explained = explain(error, home.database_path, home.last_backup())
-        if explained is error:
-            raise
-        raise explained from error
+    with explained(home), closing(open_connection(home, check_version=False)) as db:
+        migrate(db, home)
     return home
 
 

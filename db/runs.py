@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from db.database import now, select, select_one, write_transaction
 from db.errors import NotFound, StudioError
+from db.fresh_ids import fresh_id
 
 RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 Request = Literal["cancel", "pause"]
@@ -62,7 +63,8 @@ def submit_run(
     """Queue a training."""
     with write_transaction(db):
         cursor = db.execute(
-            "INSERT INTO runs (recipe, config, backend, device, created_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO runs (id, recipe, config, backend, device, created_at)"
+            f" VALUES ({fresh_id('runs')}, ?, ?, ?, ?, ?)",
             [recipe, json.dumps(config), backend, device, now()],
         )
         return get_run(db, int(cursor.lastrowid or 0))

@@ -16,6 +16,7 @@ from db_support import add_face, add_picture, label
 
 from core.faces import MaskLabel
 from db.annotations import current_annotation, history
+from db.backup import back_up, copy_database, restore
 from db.check import find_faults
 from db.database import connect, write_transaction
 from db.errors import DatabaseBusy, DatabaseReadOnly, DiskFull, ImageFileMissing
@@ -35,11 +36,17 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
+def fill_disk(size: int) -> None:
+    """From now on, within ``no_file_beyond``, no file gets larger than this."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+
 @contextmanager
 def no_file_beyond(size: int) -> Iterator[None]:
     """The operating system refuses every write beyond this size, as a full disk does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    fill_disk(size)
     try:
         yield
     finally:
@@ -134,6 +141,49 @@ def test_a_lock_that_lasts_too_long_is_said_so(
     lock.join()
     with connect(home) as db:
         assert history(db, 1) == []
+
+
+@pytest.mark.parametrize("of_copy", [1, 2])
+def test_a_disk_that_is_full_for_a_copy_is_no_damage_and_refuses_the_restore(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_copy: int
+) -> None:
+    """The good database was called damaged and moved away, while the server had it open."""
+    back_up(home, tmp_path / "monday.db")
+    copies = []
+
+    def copy_where_the_disk_gets_full(home: Home, target: Path) -> Path:
+        copies.append(target)
+        if len(copies) == of_copy:
+            fill_disk(100_000)
+        return copy_database(home, target)
+
+    monkeypatch.setattr("db.backup.copy_database", copy_where_the_disk_gets_full)
+    with connect(home) as db:  # of the server
+        label(db, 1, MASKED)
+        with pytest.raises(DiskFull, match="nothing was changed"), no_file_beyond(1 << 40):
+            restore(home.root, tmp_path / "monday.db")
+        assert len(copies) == of_copy
+        label(db, 2, MASKED)
+    with connect(home) as db:
+        assert db.execute("SELECT face_id FROM annotations").fetchall() == [(1,), (2,)]
+    assert [*home.backups_dir.iterdir()] == [*home.work_dir.iterdir()] == []
+
+
+def test_a_lock_that_lasts_refuses_the_restore(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(home, tmp_path / "monday.db")
+    with connect(home) as db:
+        label(db, 1, MASKED)
+    monkeypatch.setattr("db.database.BUSY_TIMEOUT_S", 0.3)
+    lock = db_workers.start(db_workers.hold_lock, home.database_path, 60.0, tmp_path / "held")
+    db_workers.wait_for(tmp_path / "held")
+    with pytest.raises(DatabaseBusy, match="nothing was changed"):
+        restore(home.root, tmp_path / "monday.db")
+    lock.kill()
+    lock.join()
+    with connect(home) as db:
+        assert db.execute("SELECT face_id FROM annotations").fetchall() == [(1,)]
 
 
 def test_an_error_in_a_transaction_leaves_nothing_and_is_not_masked(home: Home) -> None:
