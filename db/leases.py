@@ -8,16 +8,10 @@ from datetime import UTC, datetime, timedelta
 from sqlite_utils import Database
 
 from db.annotators import annotator_id
-from db.database import now, placeholders, select, write_transaction
+from db.database import now, placeholders, write_transaction
 from db.faces import get_face
 
 _OF = "annotator_id = (SELECT id FROM annotators WHERE name = ?)"
-
-
-def held_faces(db: Database, annotator: str) -> list[int]:
-    """The faces that this annotator holds now."""
-    sql = f"SELECT face_id FROM leases WHERE {_OF} AND expires_at > ? ORDER BY face_id"
-    return [row["face_id"] for row in select(db, sql, [annotator, now()])]
 
 
 def extend(db: Database, annotator: str, face_ids: Sequence[int], lease_s: float = 300.0) -> None:
@@ -63,8 +57,9 @@ def flag(db: Database, annotator: str, face_id: int, note: str | None = None) ->
 
 
 def unflag(db: Database, face_id: int) -> None:
-    """Take all flags off a face."""
+    """Take all flags off a face. Raises NotFound."""
     with write_transaction(db):
+        get_face(db, face_id)
         db.execute("DELETE FROM flags WHERE face_id = ?", [face_id])
 
 

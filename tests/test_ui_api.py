@@ -163,6 +163,7 @@ def test_many_faces_are_flagged_at_once_or_none(client: TestClient, portrait: by
     face_id = face()["face_id"]
     assert flag([face_id, 999_999], True) == 404 and not face()["is_flagged"]
     assert flag([face_id], True) == flag([face_id], True) == 204 and face()["is_flagged"]
+    assert flag([face_id, 999_999], False) == 404 and face()["is_flagged"]
     assert flag([face_id], False) == 204 and not face()["is_flagged"]
 
 

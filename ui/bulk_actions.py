@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 from core.faces import MaskLabel
 from db.database import connect, write_transaction
-from db.errors import NotFound
 from db.filters import FaceFilter
 from db.labels import Change, describe
 from db.leases import flag, unflag
-from db.queue_items import QueueItem, items_of
+from db.queue_items import QueueItem
 from db.review_queue import QueueQuery, peek
 from ui import actions
 from ui.studio import Studio
@@ -58,9 +57,6 @@ def unflag_faces(studio: Studio, faces: Sequence[QueueItem], *, annotator: str) 
 def set_flags(studio: Studio, face_ids: Sequence[int], flagged: bool, *, annotator: str) -> None:
     """All of it or nothing. Doing it twice changes nothing. Raises NotFound."""
     with connect(studio.home) as db, write_transaction(db):
-        missing = set(face_ids) - {item.face_id for item in items_of(db, face_ids)}
-        if missing:
-            raise NotFound(f"there is no face {min(missing)}")
         for face_id in face_ids:
             if flagged:
                 flag(db, annotator, face_id)
