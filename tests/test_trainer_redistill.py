@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from core.checkpoint import load_checkpoint, save_checkpoint
-from core.datasets import DatasetError, load_crop, read_dataset
+from core.datasets import DatasetError, FaceSample, load_crop, read_dataset
 from core.faces import MaskLabel
 from core.images import encode_png
 from core.predictor import load_predictor
 from db.annotations import annotate, history
 from db.database import connect
 from db.errors import StudioError
+from db.export import export_faces
 from db.home import Home
 from db.labels import Change
 from db.migrations import open_home
@@ -39,7 +40,7 @@ from trainer.comparison import answer_both
 from trainer.dataset_import import import_path
 from trainer.face_pool import load_pool
 from trainer.jobs.run_files import RunFiles
-from trainer.label_snapshot import SPLITS, read_snapshot, take_snapshot
+from trainer.label_snapshot import SPLITS, known_pictures, read_snapshot, take_snapshot
 from trainer.redistill import (
     NotTeachable,
     RetrainingConfig,
@@ -192,29 +193,81 @@ def test_a_replayed_picture_that_is_labelled_here_counts_once_with_its_last_labe
     corrected label came back beside its correction."""
     replay = write_benchmark(tmp_path / "replay", faces=40, split="train")
     import_path(home, replay)
-    new = write_benchmark(tmp_path / "new", faces=41, split="train")  # one picture more
-    before = {s.attributes["face_id"]: s for k in SPLITS for s in annotated(home, k)}
-    ours = {face: s for face, s in before.items() if s.attributes["data_set"] == "drawn"}
-    corrected, not_a_face = sorted(int(face) for face in ours)[:2]
-    say(home, {corrected: SWAPPED[MaskLabel.UNMASKED]}, version=1)
+    imported = {
+        k: [s for s in annotated(home, k) if s.attributes["data_set"] == "drawn"] for k in SPLITS
+    }
+    corrected, not_a_face, noted = imported["train"][:3]
+    wrong = SWAPPED[corrected.mask]
+    say(home, {face_of(corrected): wrong}, version=1)
     with connect(home) as db:
-        change = Change(face_id=not_a_face, base_version=1, rejected=True)
-        annotate(db, [change], annotator="ann", client_op_id="none")
+        changes = [Change(face_id=face_of(not_a_face), base_version=1, rejected=True)]
+        changes += [Change(face_id=face_of(noted), base_version=1, mask=None, note="who knows")]
+        annotate(db, changes, annotator="ann", client_op_id="none")
     held_out = {s.image_path.read_bytes() for s in annotated(home, "val")}
-    assert len(held_out & {s.image_path.read_bytes() for s in ours.values()}) >= 2
+    assert len(held_out & {s.image_path.read_bytes() for s in imported["val"]}) >= 2
 
     with caplog.at_level("INFO"):
-        request = request_of(home, begin(home, replay=[str(replay), str(new)]))
+        request = request_of(home, begin(home, replay=[str(replay)], max_replay=1))
         trained = read_samples(request, "train")
-    assert "replay: 40 faces left out, their pictures are labelled in the app" in caplog.text
-    assert [s.name for s in trained if s.source != "annotations"] == ["40.png"]
+    left_out = 2 + len(imported["val"])
+    assert f"replay: {left_out} faces left out, their pictures are labelled in" in caplog.text
     pictures = [s.image_path.read_bytes() for s in trained]
     assert len(set(pictures)) == len(pictures) and not set(pictures) & held_out
-    assert ours[str(not_a_face)].image_path.read_bytes() not in pictures
-    wrong = [s for s in trained if s.image_path == ours[str(corrected)].image_path]
-    assert [s.mask for s in wrong] in ([], [MaskLabel.MASKED])
-    live = replace(request, data=[new, home.root])  # `launch.py train --data DIR HOME`
+    assert not_a_face.image_path.read_bytes() not in pictures
+    assert [s.mask for s in trained if s.image_path == corrected.image_path] == [wrong]
+    # what a person said nothing of is taught as the data set has it, whatever may be replayed
+    replayed = [s for s in trained if s.source != "annotations"]
+    assert len(replayed) == 40 - left_out
+    assert noted.image_path.read_bytes() in {s.image_path.read_bytes() for s in replayed}
+    live = replace(request, data=[replay, home.root])  # `launch.py train --data DIR HOME`
     assert {s.name for s in read_samples(live, "train")} == {s.name for s in trained}
+
+
+def test_an_imported_set_that_is_replayed_keeps_its_landmarks_and_teachers(home, tmp_path):
+    """Of the copies in the app alone no mask could be drawn, nor did teachers count for them."""
+    pose = write_pose_set(tmp_path / "pose", train=40)
+    import_path(home, pose)
+    request = request_of(home, begin(home, replay=[str(pose)]))
+    people, copies = annotated(home, "train"), known_pictures(home.root).copies
+    trained = [s for s in read_samples(request, "train") if s.pose is not None]
+    originals = read_faces(pose, "train").samples
+    assert 0 < len(trained) == len([s for s in people if s.image_path.stem in copies]) < 40
+    assert {s.name for s in trained} < {s.name for s in originals}
+    assert all(s.landmarks_px is not None and s.crop_factor and not s.source for s in trained)
+    pool = read_pool(request, "train")
+    assert np.isfinite(pool.landmarks_px[pool.has_pose]).any() and len(pool) == len(people)
+    # its faces of val are held out here, too: known once, by the copy
+    judged = [s for s in read_samples(request, "val") if s.pose is not None]
+    assert {s.source for s in judged} == {"annotations"}
+    assert len({s.image_path.read_bytes() for s in judged}) == len(judged) == 6 + 40 - len(trained)
+
+
+@pytest.mark.parametrize("older", [("copies",), ("copies", "pictures")])
+def test_a_run_goes_on_with_its_faces_though_an_older_program_began_it(home, tmp_path, older):
+    """They know less of the pictures, and what they taught is taught to the end."""
+    replay = write_benchmark(tmp_path / "replay", faces=20, split="train")
+    import_path(home, replay)
+    run = begin(home, replay=[str(replay)])
+    request, labels = request_of(home, run), RunFiles.of(home, run.id).root / "labels.jsonl"
+    header, *rows = labels.read_text().splitlines(keepends=True)
+    known = {name: value for name, value in json.loads(header).items() if name not in older}
+    every = sorted(s.image_path.stem for k in SPLITS for s in annotated(home, k))
+    known |= {"pictures": every} if "pictures" in known else {}
+    labels.write_text(json.dumps(known) + "\n" + "".join(rows))
+    replayed = 20 if "pictures" in older else 0
+    assert len(read_samples(request, "train")) == len(annotated(home, "train")) + replayed
+
+
+def test_an_exported_folder_is_no_run(home, tmp_path):
+    """It was read as one: KeyError 'home'."""
+    out = tmp_path / "out"
+    export_faces(home, out, format="jsonl", images=True)
+    assert (out / "labels.jsonl").is_file()
+    for text in (None, "", "[1]\n", "\xff\n"):
+        if text is not None:
+            (out / "labels.jsonl").write_text(text, encoding="latin-1")
+        with pytest.raises(DatasetError, match=r"neither labels\.csv nor a database of the app"):
+            read_faces(out, "train")
 
 
 def test_benchmarks_are_judged_by_test_else_eval_else_val(tmp_path):
@@ -245,9 +298,13 @@ def test_a_run_replays_a_folder_without_val_and_is_judged_by_one_without_test(ho
     """Such a benchmark failed after the whole training, and so did every resumption."""
     replay = write_benchmark(tmp_path / "replay", faces=9, split="train")
     judged = write_benchmark(tmp_path / "judged", faces=12, split="eval")
-    quick = {"epochs": 0.5}
-    _, report = retrain(home, changes=quick, replay=[str(replay)], benchmarks=[str(judged)])
-    assert {c["n"] for c in report["comparisons"] if c["benchmark"] == "judged"} >= {12}
+    namesake = write_benchmark(tmp_path / "other" / "judged", faces=9)
+    folders = [str(judged), str(namesake)]
+    _, report = retrain(home, changes={"epochs": 0.5}, replay=[str(replay)], benchmarks=folders)
+    counts = {name: set() for name in ("judged", folders[1])}
+    for comparison in report["comparisons"]:
+        counts.setdefault(comparison["benchmark"], set()).add(comparison["n"])
+    assert 12 in counts["judged"] and 9 in counts[folders[1]]
 
 
 @pytest.mark.parametrize(
@@ -373,6 +430,10 @@ def test_poisoned_labels_are_not_promoted(home, tmp_path):
     files = RunFiles.of(home, model.run_id)
     assert report["faces"]["mask worse"] and list(files.changed.glob("mask-worse-*.png"))
     assert json.loads(files.comparison.read_text())["champion"] == report["champion"]
+
+
+def face_of(sample: FaceSample) -> int:
+    return int(sample.attributes["face_id"])
 
 
 def annotated(home: Home, split: str):

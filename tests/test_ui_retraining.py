@@ -252,3 +252,24 @@ def test_data_that_a_run_could_not_use_are_refused_before_it_is_queued(
     assert main([*command, "--replay", folder]) == 2
     assert "cannot be retrained, it has channel_order 'bgr'" in capsys.readouterr().err
     assert not retraining.runs(studio) and not retraining.overview(studio).champion
+
+
+def test_folders_that_cannot_be_read_are_refused_in_one_line(studio, client, monkeypatch, tmp_path):
+    """The button broke: UnicodeDecodeError for a table from a spreadsheet, OSError for others."""
+    monkeypatch.setattr("trainer.redistill.STUDENT", empty_student(studio.home))
+    monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: None)
+    unreadable = tmp_path / "unreadable"
+    unreadable.mkdir()
+    (unreadable / "labels.csv").symlink_to("/proc/self/mem")  # a file whose reading fails
+    for broken, why in (
+        (str(unreadable), "cannot be read: Input/output error"),
+        ("x" * 5000, "File name too long"),
+        ("~nobody-at-all/set", "no labels.csv in it"),
+    ):
+        for use in ("replay", "benchmarks"):
+            refused = client.post("/api/v1/runs", json={use: [broken]})
+            assert refused.status_code == 409 and why in refused.json()["title"], refused.text
+    latin = write_mask_set(tmp_path / "mask")
+    table = (latin / "labels.csv").read_text().replace("drawn", "M\xfcller")
+    (latin / "labels.csv").write_text(table, encoding="latin-1")
+    assert client.post("/api/v1/runs", json={"replay": [str(latin)]}).status_code == 202

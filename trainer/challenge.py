@@ -87,7 +87,8 @@ def benchmarks(files: RunFiles, config: RetrainingConfig) -> dict[str, Sequence[
     for sample in read_snapshot(files.root, "test").samples:
         sets.setdefault(sample.attributes["data_set"], []).append(sample)
     for folder in map(Path, config.benchmarks):
-        sets[folder.name] = list(read_benchmark(folder))
+        name = folder.name if folder.name not in sets else str(folder)
+        sets[name] = list(read_benchmark(folder))
     return {name: samples for name, samples in sets.items() if samples}
 
 

@@ -7,7 +7,7 @@ with, so that it can be repeated.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,47 @@ from core.faces import FaceBox, HeadPose, MaskLabel
 from core.whole_files import write_whole
 from db.database import connect
 from db.export_rows import exported_faces
+from db.labels import Label
 from db.migrations import open_home
-from trainer.annotated_faces import is_home, read_annotated
+from trainer.annotated_faces import is_home, read_annotated, split_of
 
 SPLITS = ("train", "val", "test")
 _FILE = "labels.jsonl"
-_PICTURES = "pictures"
+_PICTURES, _COPIES = "pictures", "copies"
+
+
+@dataclass(frozen=True)
+class KnownPictures:
+    """SHA-256 of the labelled pictures of a home folder, which other folders may hold, too.
+
+    Of ``ours`` the app alone speaks: people have said something about a face in them, that it is
+    none included, or they are held out. Of ``copies`` only an import has said something.
+    """
+
+    ours: frozenset[str] = frozenset()
+    copies: frozenset[str] = frozenset()
+
+    def __or__(self, other: KnownPictures) -> KnownPictures:
+        ours = self.ours | other.ours
+        return KnownPictures(ours, (self.copies | other.copies) - ours)
 
 
 def is_snapshot(folder: Path) -> bool:
-    """Whether ``folder`` holds the labels of a run."""
-    return (folder / _FILE).is_file()
+    """Whether ``folder`` holds the labels of a run. An export has a file of the same name."""
+    if not (folder / _FILE).is_file():
+        return False
+    with (folder / _FILE).open(encoding="utf-8", errors="replace") as file:
+        first = file.readline()
+    try:
+        header = json.loads(first)
+    except ValueError:
+        return False
+    return isinstance(header, dict) and "home" in header
+
+
+def is_labelled_here(folder: Path) -> bool:
+    """Whether the labels in a folder are those of the app."""
+    return is_home(folder) or is_snapshot(folder)
 
 
 def take_snapshot(home: Path, folder: Path) -> None:
@@ -38,7 +68,8 @@ def take_snapshot(home: Path, folder: Path) -> None:
         for split in SPLITS
         for sample in read_annotated(home, split).samples
     ]
-    header = {"home": str(home), _PICTURES: sorted(labelled_pictures(home))}
+    known = known_pictures(home)
+    header = {"home": str(home), _PICTURES: sorted(known.ours), _COPIES: sorted(known.copies)}
     text = "".join(json.dumps(row) + "\n" for row in (header, *rows))
     write_whole(folder / _FILE, text.encode())
 
@@ -51,16 +82,27 @@ def read_snapshot(folder: Path, split: str | None) -> Reading:
     return Reading(tuple(_sample(row, home) for row in chosen), ())
 
 
-def labelled_pictures(folder: Path) -> frozenset[str]:
-    """SHA-256 of the pictures about whose faces somebody has said something, that they are none
-    included; of a home folder, or of the labels of a run."""
+def known_pictures(folder: Path) -> KnownPictures:
+    """Those of a home folder, or of the labels of a run."""
     if is_home(folder):
-        with connect(open_home(folder), read_only=True) as db:
-            faces = exported_faces(db, None)
-            return frozenset(face.record.sha256 for face in faces if face.record.sha256)
-    first, *rows = map(json.loads, (folder / _FILE).read_text().splitlines())
-    # a run that was begun by an older program knows the pictures of its faces only
-    return frozenset(first.get(_PICTURES) or (Path(row["path"]).stem for row in rows))
+        return _known_to(folder)
+    with (folder / _FILE).open() as file:
+        header = json.loads(file.readline())
+    # a run that was begun by an older program goes on with the faces that it began with
+    return KnownPictures(*(frozenset(header.get(name, ())) for name in (_PICTURES, _COPIES)))
+
+
+def _known_to(home: Path) -> KnownPictures:
+    ours, copies = set(), set()
+    with connect(open_home(home), read_only=True) as db:
+        for face in exported_faces(db, None):
+            record, label = face.record, face.record.label
+            is_said = record.annotator_kind == "person" and label != Label(note=label.note)
+            if is_said or split_of(face) != "train":
+                ours.add(record.sha256)
+            elif label.mask or label.pose:
+                copies.add(record.sha256)
+    return KnownPictures(frozenset(filter(None, ours)), frozenset(filter(None, copies - ours)))
 
 
 def _row(sample: FaceSample, home: Path, split: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import logging
 import sys
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,22 @@ from core.checkpoint import (
     ModelCard,
     load_checkpoint,
     save_checkpoint,
-    sha256_of,
 )
 from core.datasets import DatasetError, FaceSample, Reading, read_dataset
-from core.datasets.files import read_table
+from core.datasets.files import read_header, read_table
 from core.datasets.sample import ReadingBuilder
 from core.face_network import FaceNetwork, build_face_network
 from core.networks import create_network
-from trainer.annotated_faces import ANNOTATIONS, is_home, overrule, read_annotated
+from trainer.annotated_faces import is_home, overrule, read_annotated
 from trainer.face_pool import FacePool, load_pool
 from trainer.label_cache import LabelCache
-from trainer.label_snapshot import SPLITS, is_snapshot, labelled_pictures, read_snapshot
+from trainer.label_snapshot import SPLITS, is_labelled_here, is_snapshot, read_snapshot
 from trainer.loop import Trainer, process_group
 from trainer.memory import keep_freed_memory
 from trainer.precision import in_use
 from trainer.recipes import Recipe, find_recipe
 from trainer.run_folder import RunFolder, code_commit
+from trainer.same_pictures import merge
 from trainer.soft_labels import SoftLabelTable, label_pool
 from trainer.validation import Validation, answer_pool
 from trainer.views import BatchSource, ViewDataset
@@ -45,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 #: What data sets call the faces to judge by, the best first.
 JUDGED_SPLITS = ("test", "eval", "val")
+_NOTHING = Reading((), ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,60 +110,22 @@ def read_pool(request: TrainingRequest, split: str) -> FacePool:
 
 
 def read_samples(request: TrainingRequest, split: str) -> list[FaceSample]:
-    """The same faces before their pictures are read, always in the same order.
-
-    Of a picture that people have labelled in the app only what they say counts: another folder may
-    know it with a label that was corrected since, or train on what is held out here.
-    """
-    samples: list[FaceSample] = []
-    labelled: frozenset[str] = frozenset()
-    for folder in sorted(request.data, key=lambda folder: not _is_labelled_here(folder)):
-        reading = _read_one(request, folder, split)
+    """The same faces before their pictures are read, always in the same order."""
+    readings = _read_split(request.data, split)
+    for folder, reading in readings:
         logger.info("%s (%s): %s", folder.name, split, reading.report())
-        samples += _without(reading.samples, labelled, folder)
-        labelled |= labelled_pictures(folder) if _is_labelled_here(folder) else frozenset()
+    annotated, replay = merge([(folder, reading.samples) for folder, reading in readings], split)
     seed = request.recipe.seed
-    annotated = [sample for sample in samples if sample.source == ANNOTATIONS]
-    replay = [sample for sample in samples if sample.source != ANNOTATIONS]
     return _some(annotated + _some(replay, request.max_replay, seed), request.max_faces, seed)
 
 
-def _read_one(request: TrainingRequest, folder: Path, split: str) -> Reading:
+def _read_split(folders: Sequence[Path], split: str) -> list[tuple[Path, Reading]]:
     """A data set without val is fine among others that have one; without train it is of no use."""
-    if split == "val" and any("val" in splits_in(other) for other in request.data):
-        return read_present(folder, split)
-    return read_faces(folder, split)
-
-
-def _is_labelled_here(folder: Path) -> bool:
-    """Whether the labels in a folder are those that people gave in the app."""
-    return is_home(folder) or is_snapshot(folder)
-
-
-def _without(
-    samples: Sequence[FaceSample], pictures: frozenset[str], folder: Path
-) -> list[FaceSample]:
-    """The samples but those of ``pictures``, which are known by the SHA-256 of their files."""
-    if not pictures:
-        return list(samples)
-    with ThreadPoolExecutor(2) as threads:
-        known = list(threads.map(lambda one: _file_sha256(one.image_path) in pictures, samples))
-    kept = [sample for sample, is_known in zip(samples, known, strict=True) if not is_known]
-    if len(kept) < len(samples):
-        logger.info(
-            "%s: %d faces left out, their pictures are labelled in the app",
-            folder.name,
-            len(samples) - len(kept),
-        )
-    return kept
-
-
-def _file_sha256(path: Path) -> str | None:
-    """None where the file cannot be read, which whoever reads the picture says."""
-    try:
-        return sha256_of(path)
-    except OSError:
-        return None
+    having = {folder for folder in folders if split in splits_in(folder)} if split == "val" else ()
+    return [
+        (folder, read_faces(folder, split) if folder in having or not having else _NOTHING)
+        for folder in folders
+    ]
 
 
 def _some(samples: list[FaceSample], limit: int | None, seed: int) -> list[FaceSample]:
@@ -180,25 +142,25 @@ def read_faces(folder: Path, split: str) -> Reading:
         return read_annotated(folder, split)
     if is_snapshot(folder):
         return read_snapshot(folder, split)
-    with _labels_of(folder).open(encoding="utf-8") as file:
-        header = file.readline()
-    return read_dataset("pose-csv" if "yaw_deg" in header else "mask-csv", folder, split)
+    columns = read_header(_labels_of(folder))
+    return read_dataset("pose-csv" if "yaw_deg" in columns else "mask-csv", folder, split)
 
 
 def read_present(folder: Path, split: str) -> Reading:
     """``read_faces``; nothing, instead of an error, where there is no such split."""
-    return read_faces(folder, split) if split in splits_in(folder) else Reading((), ())
+    return read_faces(folder, split) if split in splits_in(folder) else _NOTHING
 
 
 def read_benchmark(folder: Path) -> Sequence[FaceSample]:
     """The faces to judge a model by: of the first of ``JUDGED_SPLITS`` that has any, else none."""
-    readings = (read_present(folder, split) for split in JUDGED_SPLITS)
+    present = splits_in(folder)
+    readings = (read_faces(folder, split) for split in JUDGED_SPLITS if split in present)
     return next((reading.samples for reading in readings if reading.samples), ())
 
 
 def splits_in(folder: Path) -> frozenset[str]:
     """The splits of a folder that ``read_faces`` reads."""
-    if _is_labelled_here(folder):
+    if is_labelled_here(folder):
         return frozenset(SPLITS)
     rows = read_table(_labels_of(folder), ("split",), ReadingBuilder())
     return frozenset(row["split"] for row in rows)

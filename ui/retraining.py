@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -76,14 +77,11 @@ def start(
     from core.datasets import DatasetError
     from trainer.redistill import RetrainingConfig, prepare
 
-    for folder in (*replay, *benchmarks):
-        if not (Path(folder).expanduser() / "labels.csv").is_file():
-            raise StudioError(f"{folder}: no labels.csv in it; give a pose-csv or mask-csv folder")
     config = RetrainingConfig(
         preset=preset,
         changes=dict(changes or {}),
-        replay=[str(Path(folder).expanduser().resolve()) for folder in replay],
-        benchmarks=[str(Path(folder).expanduser().resolve()) for folder in benchmarks],
+        replay=[_table_folder(folder) for folder in replay],
+        benchmarks=[_table_folder(folder) for folder in benchmarks],
         cluster_workers=cluster_workers,
     )
     try:
@@ -95,6 +93,17 @@ def start(
     with connect(studio.home) as db:
         set_setting(db, _FOLDERS, {"replay": config.replay, "benchmarks": config.benchmarks})
     return run
+
+
+def _table_folder(given: str) -> str:
+    """The folder of a data set, in full. Raises StudioError where there is none."""
+    folder = Path(os.path.expanduser(given))
+    try:
+        if (folder / "labels.csv").is_file():
+            return str(folder.resolve())
+    except OSError as error:  # a name that is too long, a folder that this program may not enter
+        raise StudioError(f"{given[:200]}: {error.strerror}; check the path") from error
+    raise StudioError(f"{given}: no labels.csv in it; give a pose-csv or mask-csv folder")
 
 
 def last_folders(studio: Studio) -> tuple[Sequence[str], Sequence[str]]:

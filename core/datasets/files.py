@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core.datasets.sample import DatasetError, ReadingBuilder, UnusableEntryError, printable
@@ -76,8 +77,7 @@ def read_table(
         raise DatasetError(
             f"{path} has more than {MAX_TABLE_BYTES:,} bytes; expected a label table"
         )
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.reader(file)
+    with _open_table(path) as reader:
         header = _next_row(reader) or []
         missing = [column for column in required if column not in header]
         if missing:
@@ -98,6 +98,22 @@ def read_table(
     if number == 1:
         raise DatasetError(f"{path} has no rows; expected one for each face; restore the file")
     return rows
+
+
+def read_header(path: Path) -> list[str]:
+    """The names of the columns of a CSV file. Raises ``DatasetError`` where it cannot be read."""
+    with _open_table(path) as reader:
+        return _next_row(reader) or []
+
+
+@contextmanager
+def _open_table(path: Path) -> Iterator[Iterator[list[str]]]:
+    """The rows of a CSV file; in one of another encoding than UTF-8 odd letters are replaced."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            yield csv.reader(file)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}; check the file") from error
 
 
 def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
