@@ -26,6 +26,7 @@ class QueueItem:
     version: int
     image_id: int
     image_name: str
+    image_sha256: str
     image_path: str
     image_width_px: int
     image_height_px: int
@@ -47,8 +48,9 @@ class QueueItem:
 
 _ITEMS = (
     "SELECT s.*, f.image_id, f.left_px, f.top_px, f.width_px, f.height_px, f.score,"
-    " i.name AS image_name, i.path AS image_path, i.width_px AS image_width_px,"
-    " i.height_px AS image_height_px, sources.name AS source, annotators.name AS annotator,"
+    " i.name AS image_name, i.sha256 AS image_sha256, i.path AS image_path,"
+    " i.width_px AS image_width_px, i.height_px AS image_height_px,"
+    " sources.name AS source, annotators.name AS annotator,"
     " EXISTS (SELECT 1 FROM flags WHERE flags.face_id = s.face_id) AS is_flagged"
     " FROM face_states s JOIN faces f ON f.id = s.face_id JOIN images i ON i.id = f.image_id"
     " JOIN sources ON sources.id = s.source_id"
@@ -72,6 +74,7 @@ def _item(row: sqlite3.Row) -> QueueItem:
         version=row["version"],
         image_id=row["image_id"],
         image_name=row["image_name"],
+        image_sha256=row["image_sha256"],
         image_path=row["image_path"],
         image_width_px=row["image_width_px"],
         image_height_px=row["image_height_px"],

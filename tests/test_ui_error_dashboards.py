@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from db_support import add_face
 from streamlit.testing.v1 import AppTest
 
+from db.backup import back_up, restore
 from db.database import connect
 from db.home import Home
 from db.images import get_image
@@ -173,3 +175,42 @@ def test_what_is_counted_is_kept_until_the_database_changes(tmp_path: Path) -> N
     with connect(home) as db:
         set_setting(db, "anything", 1)
     assert counted(read, home, "a") == 3
+
+
+_FACE_AND_POSES = """
+from core.faces import HeadPose
+from db.filters import FaceFilter
+from ui import dashboard, stored_faces
+from ui.pose_mistakes import PoseMistake
+from ui.studio import current_studio
+from ui.views import pose_errors
+
+studio = current_studio()
+(face,) = stored_faces.page_of_faces(studio, "newest", FaceFilter()).items
+dashboard.show_faces(studio, [face])
+people, student = (HeadPose(yaw_deg=yaw, pitch_deg=0, roll_deg=0) for yaw in (0, 30))
+mistake = PoseMistake(item=face, people=people, student=student, geodesic_deg=30)
+pose_errors._pair(mistake)
+"""
+
+
+def test_after_a_restore_pages_show_the_faces_of_what_was_restored(tmp_path: Path) -> None:
+    """Crops were kept by the number of the picture, which is another one's in another home."""
+    for name in ("one", "other"):
+        home = open_home(tmp_path / name)
+        with connect(home) as db:
+            add_face(db, home, seed=len(name))
+        back_up(home, tmp_path / f"{name}.tar")
+    open_studio(tmp_path / "home")
+
+    def pictures_of(name: str) -> list[str]:
+        restore(tmp_path / "home", tmp_path / f"{name}.tar")
+        page = AppTest.from_string(_FACE_AND_POSES, default_timeout=300).run()
+        assert not page.exception, page.exception
+        return [url for picture in page.get("image") for url in picture.value]
+
+    one = pictures_of("one")
+    assert len(one) == len(set(one)) == 3  # a crop, and two poses drawn
+    assert not set(pictures_of("other")) & set(one)
+    assert pictures_of("one") == one
+    use_studio(None)

@@ -209,7 +209,7 @@ def show_faces(studio: Studio, items: Sequence[QueueItem]) -> None:
         for item in items:
             with st.container(width=_CROP_WIDTH_PX, gap=None):
                 show_picture(
-                    partial(_crop, str(studio.home.root), item.image_id, item.box),
+                    partial(_crop, item.image_sha256, item.image_id, item.box),
                     alt=item.image_name,
                     instead=f"face {item.face_id}: {GONE}",
                 )
@@ -217,8 +217,8 @@ def show_faces(studio: Studio, items: Sequence[QueueItem]) -> None:
 
 
 @st.cache_data(max_entries=2000, show_spinner=False)
-def _crop(root: str, image_id: int, box: FaceBox) -> bytes:
-    """``root`` tells homes apart, which number their pictures alike."""
+def _crop(sha256: str, image_id: int, box: FaceBox) -> bytes:
+    """``sha256`` tells pictures apart that homes, and what is restored, number alike."""
     return stored_faces.face_crop(current_studio(), image_id, box)
 
 

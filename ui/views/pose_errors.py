@@ -120,11 +120,11 @@ def _worst(faces: FaceFilter) -> None:
 
 
 def _pair(mistake: PoseMistake) -> None:
-    item, root = mistake.item, str(current_studio().home.root)
+    item = mistake.item
     with st.container(horizontal=True, gap=None):
         for pose_of, who in ((mistake.people, "people"), (mistake.student, "student")):
             show_picture(
-                partial(_drawn, root, item.image_id, item.box, pose_of),
+                partial(_drawn, item.image_sha256, item.image_id, item.box, pose_of),
                 alt=f"{item.image_name}: {who}",
                 width=_PICTURE_PX,
                 instead=GONE,
@@ -135,5 +135,6 @@ def _pair(mistake: PoseMistake) -> None:
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _drawn(root: str, image_id: int, box: FaceBox, pose_of: HeadPose) -> bytes:
+def _drawn(sha256: str, image_id: int, box: FaceBox, pose_of: HeadPose) -> bytes:
+    """``sha256`` as in ``ui.dashboard``."""
     return draw_pose(current_studio(), image_id, box, pose_of)
