@@ -10,6 +10,7 @@ from dataset_files import draw_face, mask_row, pose_row, write_csv
 
 from core.crop import REFERENCE_FACTOR
 from core.datasets import DatasetError, Reading, Skipped, load_crop, read_dataset
+from core.datasets.pose_csv import read_pose_csv
 from core.faces import HeadPose, MaskLabel
 from core.head_pose import rotation_from_euler
 
@@ -109,6 +110,14 @@ def test_only_the_asked_split_is_read(tmp_path: Path) -> None:
     assert [entry.name for entry in reading.skipped] == ["b.jpg"]
 
 
+def test_reading_ends_after_the_faces_that_were_wanted(tmp_path: Path) -> None:
+    rows = [pose_row("missing.jpg"), *(pose_row("a.jpg") for _ in range(3))]
+    read_pose(tmp_path, *rows)
+    reading = read_pose_csv(tmp_path, "train", at_most=1)
+    assert [sample.name for sample in reading.samples] == ["a.jpg"]
+    assert [entry.reason for entry in reading.skipped] == ["image is missing"]
+
+
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no split 'test'; it has train, val"):
         read_mask(tmp_path, mask_row("a.jpg"), mask_row("a.jpg", split="val"), split="test")
@@ -146,3 +155,9 @@ def test_a_zero_byte_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").touch()
     with pytest.raises(DatasetError, match="has no column file"):
         read_dataset("mask-csv", tmp_path)
+
+
+def test_a_table_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").symlink_to("/proc/self/mem")
+    with pytest.raises(DatasetError, match=r"labels\.csv cannot be read: Input/output error"):
+        read_dataset("pose-csv", tmp_path)

@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 #: What a card says of inputs and outputs; where it differs, the same numbers mean something else.
 _MEANING = (
-    *("network", "input_px", "crop_factor", "mean", "std", "channel_order"),
-    *("bin_count", "bin_width_deg", "min_angle_deg", "decode", "mask_classes"),
+    *("network", "input_px", "crop_factor", "mean", "std"),
+    *("channel_order", "decode", "mask_classes"),
 )
 
 

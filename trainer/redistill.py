@@ -51,10 +51,7 @@ FROM_SCRATCH = "full"
 
 
 #: What of a model card a retraining cannot be told: it teaches students of our own making.
-_FIXED = (
-    *("channel_order", "decode", "mask_classes"),
-    *("bin_count", "bin_width_deg", "min_angle_deg"),
-)
+_FIXED = ("channel_order", "decode", "mask_classes")
 
 
 class NothingToServe(StudioError):
@@ -158,10 +155,10 @@ def _differ(one: ModelCard, other: ModelCard, field_name: str) -> bool:
 def require_faces(config: RetrainingConfig) -> None:
     """Raise DatasetError for a folder without the faces that the run will ask it for."""
     for folder in map(Path, config.replay):
-        if not read_faces(folder, "train").samples:
+        if not read_faces(folder, "train", at_most=1).samples:
             raise DatasetError(f"{folder}: no usable face in its split 'train' to replay")
     for folder in map(Path, config.benchmarks):
-        if not read_benchmark(folder):
+        if not read_benchmark(folder, at_most=1):
             raise DatasetError(
                 f"{folder}: no usable face to measure on; expected a split "
                 f"{', '.join(JUDGED_SPLITS[:-1])} or {JUDGED_SPLITS[-1]}"

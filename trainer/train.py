@@ -21,8 +21,10 @@ from core.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from core.datasets import DatasetError, FaceSample, Reading, read_dataset
+from core.datasets import DatasetError, FaceSample, Reading
 from core.datasets.files import read_header, read_table
+from core.datasets.mask_csv import read_mask_csv
+from core.datasets.pose_csv import read_pose_csv
 from core.datasets.sample import ReadingBuilder
 from core.face_network import FaceNetwork, build_face_network
 from core.networks import create_network
@@ -136,14 +138,19 @@ def _some(samples: list[FaceSample], limit: int | None, seed: int) -> list[FaceS
     return [samples[index] for index in np.sort(chosen)]
 
 
-def read_faces(folder: Path, split: str) -> Reading:
-    """The faces of a pose-csv or mask-csv set (by labels.csv), a home folder or a run's labels."""
+def read_faces(folder: Path, split: str, at_most: int | None = None) -> Reading:
+    """The faces of a pose-csv or mask-csv set (by labels.csv), a home folder or a run's labels.
+
+    The reading of a data set ends after ``at_most`` faces: whoever asks whether there is one need
+    not wait for all.
+    """
     if is_home(folder):
         return read_annotated(folder, split)
     if is_snapshot(folder):
         return read_snapshot(folder, split)
     columns = read_header(_labels_of(folder))
-    return read_dataset("pose-csv" if "yaw_deg" in columns else "mask-csv", folder, split)
+    read = read_pose_csv if "yaw_deg" in columns else read_mask_csv
+    return read(folder, split, at_most)
 
 
 def read_present(folder: Path, split: str) -> Reading:
@@ -151,10 +158,11 @@ def read_present(folder: Path, split: str) -> Reading:
     return read_faces(folder, split) if split in splits_in(folder) else _NOTHING
 
 
-def read_benchmark(folder: Path) -> Sequence[FaceSample]:
+def read_benchmark(folder: Path, at_most: int | None = None) -> Sequence[FaceSample]:
     """The faces to judge a model by: of the first of ``JUDGED_SPLITS`` that has any, else none."""
     present = splits_in(folder)
-    readings = (read_faces(folder, split) for split in JUDGED_SPLITS if split in present)
+    judged = [split for split in JUDGED_SPLITS if split in present]
+    readings = (read_faces(folder, split, at_most) for split in judged)
     return next((reading.samples for reading in readings if reading.samples), ())
 
 

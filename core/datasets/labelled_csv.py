@@ -14,10 +14,12 @@ def read_split(
     columns: Sequence[str],
     split: str | None,
     to_sample: Callable[[dict[str, str], Path, frozenset[str]], FaceSample],
+    at_most: int | None = None,
 ) -> Reading:
     """The faces of ``labels.csv`` in ``root`` that belong to ``split`` (None: all).
 
-    ``to_sample`` gets a row, the folder of the pictures and the names in it.
+    ``to_sample`` gets a row, the folder of the pictures and the names in it. After ``at_most``
+    faces nothing more is read.
     """
     require_folder(root, "labels.csv and images/")
     builder = ReadingBuilder()
@@ -26,6 +28,8 @@ def read_split(
     folder = root / "images"
     names = file_names(folder)
     for row in rows:
+        if len(builder.samples) == at_most:
+            break
         if split is None or row["split"] == split:
             with builder.entry(row["file"]):
                 builder.add(to_sample(row, folder, names))

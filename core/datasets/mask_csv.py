@@ -21,9 +21,9 @@ REQUIRED_COLUMNS = (
 )
 
 
-def read_mask_csv(root: Path, split: str | None = None) -> Reading:
+def read_mask_csv(root: Path, split: str | None = None, at_most: int | None = None) -> Reading:
     """The labelled crops of ``split`` (None: all)."""
-    return read_split(root, REQUIRED_COLUMNS, split, _sample)
+    return read_split(root, REQUIRED_COLUMNS, split, _sample, at_most)
 
 
 def _sample(row: dict[str, str], folder: Path, names: frozenset[str]) -> FaceSample:

@@ -28,10 +28,10 @@ LANDMARK_COLUMNS = tuple(f"lm{index}_{axis}" for index in range(LANDMARK_COUNT) 
 HALF_WEIGHT_SPREAD_DEG = 8.0
 
 
-def read_pose_csv(root: Path, split: str | None = None) -> Reading:
+def read_pose_csv(root: Path, split: str | None = None, at_most: int | None = None) -> Reading:
     """The usable crops of ``split`` (None: all)."""
     required = ("file", "split", "usable", *ANGLE_COLUMNS, *ROTATION_COLUMNS, "spread_deg")
-    return read_split(root, (*required, *LANDMARK_COLUMNS), split, _sample)
+    return read_split(root, (*required, *LANDMARK_COLUMNS), split, _sample, at_most)
 
 
 def _sample(row: dict[str, str], folder: Path, names: frozenset[str]) -> FaceSample:
