@@ -5,17 +5,23 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from db_support import add_face
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from studio_files import start_studio
 
 from core.images import encode_jpeg
+from db.database import connect
+from db.migrations import open_home
 from ui.api import add_api, limits
 from ui.guard import Guard
+from ui.model_shelf import ModelShelf
+from ui.server import build_pages
 from ui.studio import Studio, use_studio
 
 
@@ -59,9 +65,7 @@ def test_health_says_what_is_loaded(client: TestClient) -> None:
 def test_beside_the_demo_alone_nothing_of_the_studio_is_served(
     studio: Studio, portrait: bytes
 ) -> None:
-    app = FastAPI(openapi_url="/api/openapi.json")
-    add_api(app, studio, only_demo=True)
-    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+    with TestClient(build_pages(studio, "demo"), base_url="http://127.0.0.1:8000") as client:
         assert send(client, portrait).status_code == 200
         assert client.get("/api/v1/health").status_code == 200
         for address in ("backup", "export", "images", "faces", "models", "runs"):
@@ -175,19 +179,32 @@ def test_pictures_come_back_as_they_were_sent(client: TestClient, portrait: byte
     assert crop.content.startswith(b"\xff\xd8")
 
 
-def test_a_browser_asks_whether_its_picture_is_still_the_one(
-    client: TestClient, portrait: bytes
-) -> None:
-    answer = send(client, portrait, "?keep=true").json()
-    face_id, image_id = answer["faces"][0]["face_id"], answer["image_id"]
-    for path in (f"faces/{face_id}/crop", f"images/{image_id}/view", f"images/{image_id}/file"):
-        first = client.get(f"/api/v1/{path}")
+@contextmanager
+def home_with_one_face(root: Path, seed: int) -> Iterator[TestClient]:
+    """What a home serves whose picture 1 holds face 1."""
+    home = open_home(root)
+    with connect(home) as db:
+        assert add_face(db, home, seed) == 1
+    app = FastAPI()
+    add_api(app, Studio(home=home, models=ModelShelf(home), annotator="ann"))
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["faces/1/crop", "images/1/view", "images/1/file"])
+def test_a_browser_asks_whether_its_picture_is_still_the_one(tmp_path: Path, path: str) -> None:
+    address = f"/api/v1/{path}"
+    with (
+        home_with_one_face(tmp_path / "one", seed=1) as client,
+        home_with_one_face(tmp_path / "other", seed=2) as other,
+    ):
+        first = client.get(address)
         assert first.headers["cache-control"] == "private, no-cache"
         kept = {"if-none-match": first.headers["etag"]}
-        again = client.get(f"/api/v1/{path}", headers=kept)
+        again = client.get(address, headers=kept)
         assert (again.status_code, again.content) == (304, b"")
-        other = {"if-none-match": '"of the face that had this id in another home"'}
-        assert client.get(f"/api/v1/{path}", headers=other).content == first.content
+        elsewhere = other.get(address, headers=kept)
+        assert elsewhere.status_code == 200 and elsewhere.content != first.content
 
 
 @pytest.mark.parametrize(
