@@ -27,6 +27,7 @@ USER_ERRORS = (
     ("core.images", "ImageError"),
     ("db.errors", "StudioError"),
     ("trainer.evaluate", "EvaluationError"),
+    ("trainer.run_folder", "TrainingRefused"),
     ("ui.server", "ServeError"),
 )
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,13 @@ import torch
 
 from core.checkpoint import CheckpointError, load_checkpoint
 from core.predictor import load_predictor
+from launch import main
 from tests.studio_files import write_network
 from tests.training_files import write_mask_set, write_pose_set
 from trainer.average import average, write_average
 from trainer.loop import Trainer
 from trainer.recipes import RECIPES, Recipe, find_recipe
-from trainer.run_folder import RunFolder
+from trainer.run_folder import RunFolder, TrainingRefused
 from trainer.train import TrainingRequest, fit_temperature, train
 from trainer.views import Batch
 
@@ -244,10 +245,39 @@ def test_two_processes_share_the_questions_to_the_teachers(data, tmp_path):
 
 def test_a_folder_with_another_run_is_not_overwritten(data, tmp_path):
     train(request(replace(TINY, epochs=1), data, tmp_path / "run"))
-    with pytest.raises(ValueError, match="already holds a run; add --resume"):
-        train(request(TINY, data, tmp_path / "run"))
-    with pytest.raises(ValueError, match="another recipe"):
-        train(request(TINY, data, tmp_path / "run", resume=True))
+    unread = [tmp_path / "that-is-not-even-looked-for"]
+    with pytest.raises(TrainingRefused, match="already holds a run; add --resume"):
+        train(request(TINY, unread, tmp_path / "run"))
+    with pytest.raises(TrainingRefused, match="another recipe"):
+        train(request(TINY, unread, tmp_path / "run", resume=True))
+    with pytest.raises(TrainingRefused, match="another datasets"):
+        begun = replace(TINY, epochs=1)
+        train(request(begun, data[:1], tmp_path / "run", resume=True))
+
+
+def test_common_mistakes_end_in_one_line(data, tmp_path, capsys):
+    """They ended in a traceback, some after minutes of reading."""
+    empty = write_pose_set(tmp_path / "empty", train=2, val=1)
+    for picture in (empty / "images").iterdir():
+        picture.write_bytes(b"")
+    begun, file = tmp_path / "begun", tmp_path / "model.safetensors"
+    begun.mkdir()
+    config = {"recipe": json.loads(json.dumps(asdict(TINY)))}
+    (begun / "config.json").write_text(json.dumps(config))
+    file.touch()
+    one_task = write_network(tmp_path, "lite0-mask")
+    for options, why in (
+        (["--data", empty, "--out", tmp_path / "new"], "no readable face in the data given"),
+        (["--data", empty, "--out", begun], "already holds a run; add --resume"),
+        (["--data", empty, "--out", begun, "--resume"], "was begun with another recipe"),
+        (["--data", empty, "--out", file], "is a file; --out takes the folder of a run"),
+        (["--data", *data, "--out", tmp_path / "new", "--teachers", one_task], "answers the pose"),
+    ):
+        command = ["train", "student", "--device", "cpu", *map(str, options)]
+        assert main([*command, "--recipe", "scratch"]) == 2
+        *log, last = capsys.readouterr().err.splitlines()
+        assert why in last and not [line for line in log if "Traceback" in line]
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_loss_that_is_not_finite_stops_the_run_with_its_parts(data, tmp_path):

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from core.crop import REFERENCE_FACTOR, cut_square
-from core.datasets.sample import FaceSample, crop_square_px
+from core.datasets.sample import DatasetError, FaceSample, crop_square_px
 from core.faces import MASK_CLASSES
 from core.head_pose import rotation_from_euler
 from core.images import ImageError, decode_image
@@ -64,7 +64,7 @@ class FacePool:
 def load_pool(samples: Iterable[FaceSample], *, progress: bool = True) -> FacePool:
     """Decode the crops of ``samples``; a picture that cannot be read is logged and left out.
 
-    Raises ValueError when nothing is left.
+    Raises DatasetError when nothing is left.
     """
     samples = list(samples)
     with ThreadPoolExecutor(2) as threads:
@@ -79,7 +79,7 @@ def load_pool(samples: Iterable[FaceSample], *, progress: bool = True) -> FacePo
         )
     kept = [(sample, crop) for sample, crop in zip(samples, loaded, strict=True) if crop]
     if not kept:
-        raise ValueError("no readable face in the data given; see the log for the reasons")
+        raise DatasetError("no readable face in the data given; see the log for the reasons")
     return _as_arrays([sample for sample, _ in kept], [crop for _, crop in kept])
 
 

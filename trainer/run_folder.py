@@ -11,6 +11,7 @@ model.safetensors    the result
 from __future__ import annotations
 
 import json
+import operator
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,10 @@ from core.whole_files import put_in_place, write_whole
 from trainer.recipes import is_same_recipe
 
 
+class TrainingRefused(ValueError):
+    """A training that cannot begin as it was asked for; the message is one clear line."""
+
+
 class RunFolder:
     """Reads and writes the files of one run. Every file appears whole or not at all."""
 
@@ -35,25 +40,28 @@ class RunFolder:
         self.config_path = path / "config.json"
 
     def begin(self, config: Mapping[str, Any], *, resume: bool) -> None:
-        """Make the folder and write the config.
-
-        Raises ValueError when the folder holds another run, or nothing that could be resumed.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Make the folder and write the config. Raises TrainingRefused as ``check`` does."""
+        self.check(config, resume=resume)
         if not self.config_path.exists():
             write_whole(self.config_path, json.dumps(config, indent=1).encode())
+
+    def check(self, config: Mapping[str, Any], *, resume: bool) -> None:
+        """Raise TrainingRefused when the folder holds another run than that of ``config``, of
+        which a part is enough to ask early."""
+        if self.path.exists() and not self.path.is_dir():
+            raise TrainingRefused(f"{self.path} is a file; --out takes the folder of a run")
+        if not self.config_path.exists():
             return
         if not resume:
-            raise ValueError(
+            raise TrainingRefused(
                 f"{self.path} already holds a run; add --resume to go on with it, or give another "
                 "--out"
             )
         before = json.loads(self.config_path.read_text())
-        same = {key: before[key] == config[key] for key in ("datasets", "teachers")}
-        same["recipe"] = is_same_recipe(before["recipe"], config["recipe"])
-        for key, is_same in same.items():
-            if not is_same:
-                raise ValueError(
+        for key in ("recipe", "teachers", "datasets"):
+            is_same = is_same_recipe if key == "recipe" else operator.eq
+            if key in config and not is_same(before[key], config[key]):
+                raise TrainingRefused(
                     f"{self.path} was begun with another {key}; resume it with the same command, "
                     "or give another --out"
                 )

@@ -36,7 +36,7 @@ from trainer.loop import Trainer, process_group
 from trainer.memory import keep_freed_memory
 from trainer.precision import in_use
 from trainer.recipes import Recipe, find_recipe
-from trainer.run_folder import RunFolder, code_commit
+from trainer.run_folder import RunFolder, TrainingRefused, code_commit
 from trainer.same_pictures import merge
 from trainer.soft_labels import SoftLabelTable, label_pool
 from trainer.validation import Validation, answer_pool
@@ -70,7 +70,7 @@ class TrainingRequest:
 def train(request: TrainingRequest, stop: threading.Event | None = None) -> Path:
     """Run the training to its end and return the path of the checkpoint it wrote.
 
-    Raises ValueError (DatasetError, CheckpointError) for unusable input before anything is trained,
+    Raises TrainingRefused, DatasetError, CheckpointError before anything is trained,
     FloatingPointError when the loss is no longer a finite number, TrainingStopped, its state
     saved, soon after ``stop`` was set.
     """
@@ -80,10 +80,12 @@ def train(request: TrainingRequest, stop: threading.Event | None = None) -> Path
     keep_freed_memory()
     device = torch.device(request.device)
     recipe = request.recipe
+    folder = RunFolder(request.out)
+    folder.check({"recipe": asdict(recipe)}, resume=request.resume)  # reading takes minutes
+    teachers = [load_teacher(path, device) for path in request.teachers]
+    require_both_tasks(teachers)
     pool = read_pool(request, "train")
     val = read_pool(request, "val")
-    teachers = [load_teacher(path, device) for path in request.teachers]
-    folder = RunFolder(request.out)
     config = describe(request, pool, val, teachers)
     with process_group(device) as (rank, world):
         if rank == 0:
@@ -186,6 +188,15 @@ def _labels_of(folder: Path) -> Path:
 
 def load_teacher(path: Path, device: torch.device) -> FaceNetwork:
     return build_face_network(load_checkpoint(path), str(path)).to(device)
+
+
+def require_both_tasks(teachers: Sequence[FaceNetwork]) -> None:
+    """Raise TrainingRefused where the teachers, if any, leave a task unanswered."""
+    for task, only in (("mask", "-pose"), ("pose", "-mask")):
+        if teachers and all(teacher.card.network.endswith(only) for teacher in teachers):
+            raise TrainingRefused(
+                f"none of the teachers answers the {task}: give --teachers one that does, too"
+            )
 
 
 def initial_network(request: TrainingRequest) -> nn.Module:
