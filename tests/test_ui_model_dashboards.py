@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import wraps
 from types import ModuleType
@@ -78,9 +79,10 @@ def show(view: str, **address: str) -> AppTest:
 
 
 def words(page: AppTest) -> str:
-    """Everything a page says, as a person reads it: Markdown's escapes are not seen."""
+    """Everything a page says, as a person reads it: Markdown's escapes are not seen, what is
+    escaped twice is."""
     said = (element.value for kind in (page.markdown, page.caption, page.info) for element in kind)
-    return "\n".join(said).replace("\\", "")
+    return re.sub(r"\\([!-/:-@[-`{-~])", r"\1", "\n".join(said))
 
 
 def button(page: AppTest, key: str):
