@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from db_support import add_face, add_model, label, mask, predict
 from streamlit.testing.v1 import AppTest
+from waiting import wait_for
 
 from core.faces import MaskLabel
 from db.annotations import current_annotations
 from db.database import connect
 from db.models import promote
 from trainer.dataset_import import IMPORT_FORMATS
+from ui.data_jobs import Progress
+from ui.plain import plain
 from ui.studio import Studio, open_studio, use_studio
 
 
@@ -119,6 +123,50 @@ def test_an_upload_of_nothing_is_told(studio: Studio) -> None:
     page = open_page("data")
     press(page, "Import the upload")
     assert any("no file was chosen" in error.value for error in page.error)
+
+
+def test_names_of_uploads_and_people_are_read_as_they_are(studio: Studio) -> None:
+    name = "![a](http://evil.example/b_c_d)"
+    shown = plain(name)
+    page = open_page("data")
+    for _ in range(2):
+        page.file_uploader[0].upload(f"{name}.csv", b"file,mask\n")
+    press(page, "Import the upload")
+    (refused,) = [error.value for error in page.error]
+    assert plain(f"{name}.csv is a second list of labels") in refused
+
+    go_on = Event()
+
+    def work(progress: Progress) -> str:
+        progress(1, 2, "reading entries")
+        go_on.wait(300)
+        return "done"
+
+    studio.jobs.start(f"Import of {name}", work)
+    wait_for(lambda: studio.jobs.state.done)
+    (bar,) = open_page("data").get("progress")
+    assert bar.text.startswith(f"**Import of {shown}**")
+    go_on.set()
+    studio.jobs.wait(300)
+    (end,) = open_page("data").success
+    assert end.value == f"**Import of {shown}** is finished."
+
+    with connect(studio.home) as db:
+        label(db, 1, MaskLabel.MASKED, annotator=name)
+    page = AppTest.from_string(_LATE_LABEL, default_timeout=300).run()
+    assert f"by {shown} now" in page.error[0].value
+
+
+_LATE_LABEL = """
+from functools import partial
+from db.labels import Change
+from ui import actions
+from ui.studio import current_studio
+from ui.views import data
+
+change = Change(face_id=1, base_version=0, mask=None)
+data._do(partial(actions.apply_changes, current_studio(), [change], annotator="ann", op_id="1"))
+"""
 
 
 def test_a_folder_is_read_in_the_format_that_is_chosen(studio: Studio, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from ui import bulk_actions, stored_faces
 from ui.actions import NOT_A_FACE, Verdict
 from ui.filter_bar import Choice, choose_faces
 from ui.links import query_of
+from ui.plain import plain
 from ui.studio import Studio, current_studio
 from ui.views import data_export, data_import, face, photo
 
@@ -168,9 +169,9 @@ def _do(action: Callable[[], str]) -> None:
     try:
         said = action()
     except StaleVersion as error:
-        st.error(f"{error}. Look at the new state, then decide.")
+        st.error(f"{plain(str(error))}. Look at the new state, then decide.")
     except StudioError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
     else:
         st.toast(said)
         st.rerun()

@@ -10,6 +10,7 @@ from db.errors import StudioError
 from trainer.dataset_import import IMPORT_FORMATS
 from ui import imports
 from ui.job_panel import follow
+from ui.plain import plain
 from ui.studio import Studio
 from ui.uploads import Upload
 
@@ -79,7 +80,7 @@ def _begin(start: Callable[[], object]) -> None:
     try:
         start()
     except StudioError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
 
 
 def _progress(studio: Studio) -> None:
@@ -96,12 +97,12 @@ def _job(studio: Studio, was_running: bool) -> None:
     if job.status == "running":
         share = min(1.0, job.done / job.total) if job.total else 0.0
         count = f"{job.done:,} of {job.total:,}" if job.total else f"{job.done:,}"
-        st.progress(share, f"**{job.title}**: {job.doing}, {count}")
+        st.progress(share, f"**{plain(job.title)}**: {job.doing}, {count}")
         st.button("Stop", icon=":material/stop:", on_click=studio.jobs.stop)
         return
     if was_running:
         st.rerun()  # the rest of the page knows nothing of the new faces yet
     show_end = {"finished": st.success, "failed": st.error, "stopped": st.warning}[job.status]
-    show_end(f"**{job.title}** is {job.status}.")
+    show_end(f"**{plain(job.title)}** is {job.status}.")
     if job.report:
         st.code(job.report, language=None, wrap_lines=True)
