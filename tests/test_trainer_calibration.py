@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,15 @@ from core.faces import HeadPose, MaskLabel
 from core.images import encode_png
 from core.networks import create_network
 from core.runtime import BatchPrediction
+from launch import main
+from tests.onnx_files import write_checkpoint
 from tests.training_files import write_mask_set, write_pose_set
 from trainer import calibration
 from trainer.calibration import (
     Change,
-    calibration_crops,
+    UnprovenForm,
     change_between,
+    faces_to_scale_and_prove,
     kind_of,
     quantise_beside,
 )
@@ -49,31 +53,63 @@ def test_rare_kinds_get_as_many_as_common_ones() -> None:
     assert len({kind_of(face) for face in chosen[:20]}) == 3  # mixed, as batches must be
 
 
-def test_crops_come_from_the_training_split_of_all_folders(tmp_path: Path) -> None:
-    folders = [write_pose_set(tmp_path / "pose"), write_mask_set(tmp_path / "mask")]
-    crops = calibration_crops(folders, CARD, count=100)
-    assert crops.shape == (12 + 9, 32, 32, 3) and crops.dtype == np.uint8
-    assert calibration_crops(folders, CARD, count=5).shape == (5, 32, 32, 3)
+def test_scales_are_set_by_the_training_split_of_all_folders(tmp_path: Path) -> None:
+    folders = [write_pose_set(tmp_path / "pose", val=100), write_mask_set(tmp_path / "mask")]
+    scaling, others = faces_to_scale_and_prove(folders, CARD)
+    assert scaling.shape == (12 + 9, 32, 32, 3) and scaling.dtype == np.uint8
+    assert others.shape == (100 + 6, 32, 32, 3)
+    scaling, others = faces_to_scale_and_prove(folders, CARD, count=101)
+    assert (len(scaling), len(others)) == (21, 101)
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "counts"), [(12, 100, (12, 100)), (60, 50, (30, 80)), (80, 0, (40, 40))]
+)
+def test_where_few_are_held_out_half_of_the_others_prove(tmp_path, train, val, counts) -> None:
+    folder = write_pose_set(tmp_path / "pose", train=train, val=val)
+    scaling, others = faces_to_scale_and_prove([folder], CARD)
+    assert (len(scaling), len(others)) == counts
+    assert not contents(scaling) & contents(others)
+
+
+def test_a_handful_of_faces_proves_nothing(tmp_path: Path) -> None:
+    """The proof could rest on one face, which any 8-bit form passes."""
+    folder = write_pose_set(tmp_path / "pose", train=60, val=9)
+    with pytest.raises(UnprovenForm, match=r"39 faces are too few .*: 40 are needed"):
+        faces_to_scale_and_prove([folder], CARD)
+
+
+def test_a_picture_that_sets_the_scales_proves_nothing(tmp_path: Path) -> None:
+    """A data set in the app and replayed, too: by chance in both splits, and cut otherwise."""
+    folder = write_pose_set(tmp_path / "pose", train=40, val=110)
+    app = write_mask_set(tmp_path / "app", train=30, val=30)
+    for number in range(15):  # half of val are pictures on which the other folder trains
+        copied = (folder / "images" / f"head{number:03d}.png").read_bytes()
+        (app / "images" / f"mask{30 + number:03d}.png").write_bytes(copied)
+    scaling, others = faces_to_scale_and_prove([app, folder], CARD)
+    assert (len(scaling), len(others)) == (70, 110 + 15)
+
+
+def contents(crops: np.ndarray) -> set[bytes]:
+    return {crop.tobytes() for crop in crops}
 
 
 def test_unreadable_pictures_are_left_out_and_said_so(tmp_path: Path, caplog) -> None:
-    folder = write_pose_set(tmp_path / "pose")
+    folder = write_pose_set(tmp_path / "pose", val=100)
     (folder / "images" / "head000.png").write_bytes(b"")
-    assert len(calibration_crops([folder], CARD)) == 11
+    assert len(faces_to_scale_and_prove([folder], CARD)[0]) == 11
     assert "left out of the calibration" in caplog.text
 
 
 def test_folders_without_a_training_face_are_refused(tmp_path: Path) -> None:
     folder = write_pose_set(tmp_path / "pose", train=0, val=2)
     with pytest.raises(DatasetError, match="no split 'train'"):
-        calibration_crops([folder], CARD)
+        faces_to_scale_and_prove([folder], CARD)
 
 
 def test_a_checkpoint_gets_its_8_bit_form_beside_it_once(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    checkpoint = tmp_path / "student.safetensors"
-    save_checkpoint(checkpoint, CARD, create_network("mhpnet").state_dict())
-    folders = [write_pose_set(tmp_path / "pose"), write_mask_set(tmp_path / "mask")]
+    checkpoint = write_student(tmp_path)
+    folders = [write_pose_set(tmp_path / "pose", val=40), write_mask_set(tmp_path / "mask")]
     quantise_beside(checkpoint, folders)
     small = tmp_path / "student.int8.onnx"
     assert 0 < small.stat().st_size < checkpoint.stat().st_size / 2
@@ -82,42 +118,39 @@ def test_a_checkpoint_gets_its_8_bit_form_beside_it_once(tmp_path: Path) -> None
     assert small.stat().st_mtime_ns == written
 
 
-def test_an_8_bit_form_that_answers_otherwise_is_not_kept(tmp_path: Path, caplog) -> None:
+def write_student(folder: Path) -> Path:
+    """A network that is sure of its mask class; of fresh weights all three are about as likely."""
+    torch.manual_seed(0)
+    tensors = create_network("mhpnet").state_dict()
+    tensors["mask_head.bias"][0] += 3
+    checkpoint = folder / "student.safetensors"
+    save_checkpoint(checkpoint, CARD, tensors)
+    return checkpoint
+
+
+def test_an_8_bit_form_that_answers_otherwise_is_not_kept(tmp_path: Path, caplog, capsys) -> None:
     """Scales from black pictures leave no room for what faces do inside the network."""
-    pose = write_pose_set(tmp_path / "pose")
+    pose = write_pose_set(tmp_path / "pose", val=100)
     for picture in sorted((pose / "images").iterdir())[:12]:
         picture.write_bytes(encode_png(np.zeros((120, 120, 3), np.uint8)))
-    torch.manual_seed(0)
     checkpoint = tmp_path / "student.safetensors"
-    save_checkpoint(checkpoint, CARD, create_network("mhpnet").state_dict())
+    write_checkpoint(checkpoint, CARD)
     quantise_beside(checkpoint, [pose])
-    assert not list(tmp_path.glob("*.onnx"))
     assert "no 8-bit form of student.safetensors: it differs by" in caplog.text
+    target = tmp_path / "student.int8.onnx"
+    command = ["export", str(target), "--runtime", "onnx-int8", "--model", str(checkpoint)]
+    assert main([*command, "--data", str(pose)]) == 2
+    assert "no 8-bit form of student.safetensors: it differs by" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.onnx")) + list(tmp_path.glob(".*.onnx"))
 
 
-def test_changes_are_measured_on_faces_that_set_no_scale(tmp_path: Path, monkeypatch) -> None:
-    asked: dict[str, np.ndarray] = {}
-
-    def measure(one, other, crops):
-        asked["measured"] = crops
-        return Change(angle_deg=0.1, classes=0.0, faces=len(crops))
-
-    def export(source, target, crops):
-        asked["scaled"] = crops
-        target.write_bytes(b"8 bits")
-
-    monkeypatch.setattr(calibration, "export_int8", export)
-    monkeypatch.setattr(calibration, "load_runtime", lambda path: path)
-    monkeypatch.setattr(calibration, "change_between", measure)
-    for val, counts in ((6, (12, 6)), (0, (6, 6))):  # held-out faces, else every other one
-        folder = write_pose_set(tmp_path / f"pose{val}", val=val)
-        checkpoint = tmp_path / f"student{val}.safetensors"
-        save_checkpoint(checkpoint, CARD, create_network("mhpnet").state_dict())
-        quantise_beside(checkpoint, [folder])
-        assert checkpoint.with_suffix(".int8.onnx").read_bytes() == b"8 bits"
-        assert (len(asked["scaled"]), len(asked["measured"])) == counts
-        both = [{crop.tobytes() for crop in crops} for crops in asked.values()]
-        assert not both[0] & both[1]
+def test_an_export_says_how_the_8_bit_form_differs(tmp_path: Path, capsys) -> None:
+    checkpoint, target = write_student(tmp_path), tmp_path / "small.onnx"
+    pose = write_pose_set(tmp_path / "pose", val=40)
+    command = ["export", str(target), "--runtime", "onnx-int8", "--model", str(checkpoint)]
+    assert main([*command, "--data", str(pose)]) == 0 and target.exists()
+    said = capsys.readouterr().out
+    assert re.search(r"differs from student\.safetensors by 0\.\d+° and 0\.0% .*46 faces", said)
 
 
 def test_a_small_change_is_half_a_degree_and_one_face_in_a_hundred() -> None:

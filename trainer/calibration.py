@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from core.export_onnx import export_int8
 from core.images import ImageError
 from core.runtime import Runtime, load_runtime
 from core.runtime.onnx_runtime import exported_path
+from core.whole_files import put_in_place
+from trainer.promotion import Tolerances
+from trainer.same_pictures import pictures_of
 from trainer.train import read_faces, read_present
 
 logger = logging.getLogger(__name__)
@@ -28,76 +32,100 @@ DEFAULT_COUNT = 384
 #: by 0.1° and in no mask (384 faces each of the val splits of the pose and the mask set).
 MAX_ANGLE_CHANGE_DEG = 0.5
 MAX_CLASS_CHANGES = 0.01
+#: One face in a hundred may change its class, so fewer faces do not tell that bound from none.
+WANTED_FACES = 100
+#: With fewer there is no proof, as for a student that is to replace another.
+LEAST_FACES = Tolerances().min_faces
 _BATCH = 32
 
 
-def calibration_crops(
-    folders: Sequence[Path], card: ModelCard, count: int = DEFAULT_COUNT, seed: int = 0
-) -> np.ndarray:
-    """``count`` crops (N, S, S, 3) uint8 of the training split, every kind of face alike.
-
-    The kinds are frontal, turned and profile, and masked, unmasked and wrongly worn.
-    Raises ``DatasetError`` where the folders hold no readable face.
-    """
-    samples = [sample for folder in folders for sample in read_faces(folder, "train").samples]
-    crops = _crops(samples, card, count, seed)
-    if not len(crops):
-        named = ", ".join(map(str, folders))
-        raise DatasetError(f"{named}: no readable face of the training split to calibrate with")
-    return crops
+class UnprovenForm(ValueError):
+    """An 8-bit form that nothing shows to answer like its checkpoint."""
 
 
-def held_out_crops(
-    folders: Sequence[Path], card: ModelCard, count: int = DEFAULT_COUNT, seed: int = 0
-) -> np.ndarray:
-    """The same of the faces held out; none where none are."""
-    samples = [sample for folder in folders for sample in read_present(folder, "val").samples]
-    return _crops(samples, card, count, seed)
-
-
-def _crops(samples: Iterable[FaceSample], card: ModelCard, count: int, seed: int) -> np.ndarray:
-    crops = []
-    for sample in _every_kind_alike(samples, count, np.random.default_rng(seed)):
-        try:
-            crops.append(load_crop(sample, card.input_px, card.crop_factor))
-        except ImageError as error:
-            logger.warning("left out of the calibration: %s", error)
-    side_px = card.input_px
-    return np.stack(crops) if crops else np.empty((0, side_px, side_px, 3), np.uint8)
+class _Crop(NamedTuple):
+    rgb: np.ndarray  # (S, S, 3) uint8
+    picture: str | None  # SHA-256 of the file it was cut from
 
 
 def quantise_beside(checkpoint: Path, folders: Sequence[Path]) -> None:
-    """Write the 8-bit form of a checkpoint where ``auto`` looks for it, scaled by these faces.
+    """Write the 8-bit form of a checkpoint where ``auto`` looks for it, as ``export_proven`` does.
 
-    It is written only where it answers like the checkpoint on faces it was not scaled by. That it
-    does not, as any failure, is logged: it costs speed, and PyTorch answers all the same.
+    That it cannot be, as any failure, is logged: it costs speed, and PyTorch answers all the same.
     """
     target = exported_path(checkpoint, "int8")
     if target.exists():
         return
-    unproven = target.with_name(f".{checkpoint.stem}.{os.getpid()}.unproven.onnx")
     try:
-        _export_proven(checkpoint, unproven, folders)
-        os.replace(unproven, target)
+        export_proven(checkpoint, target, folders)
     except Exception as error:  # the exporter is a large library with errors of all kinds
         logger.warning("no 8-bit form of %s: %s", checkpoint.name, error)
+
+
+def export_proven(checkpoint: Path, target: Path, folders: Sequence[Path]) -> Change:
+    """Write the 8-bit form of a checkpoint, scaled by faces of these folders, and return how it
+    differs on others. Raises UnprovenForm, and writes nothing, where it differs too much or too
+    few faces could tell; DatasetError where the folders hold no readable face to scale by."""
+    scaling, others = faces_to_scale_and_prove(folders, load_checkpoint(checkpoint).card)
+    unproven = target.with_name(f".{checkpoint.stem}.{os.getpid()}.unproven.onnx")
+    try:
+        export_int8(checkpoint, unproven, scaling)
+        change = change_between(load_runtime(checkpoint), load_runtime(unproven), others)
+        logger.info("the 8-bit form of %s differs by %s", checkpoint.name, change)
+        if not change.is_small:
+            raise UnprovenForm(
+                f"it differs by {change}; at most {MAX_ANGLE_CHANGE_DEG:g}° and "
+                f"{MAX_CLASS_CHANGES:.1%} are kept"
+            )
+        put_in_place(unproven, target)
     finally:
         unproven.unlink(missing_ok=True)
+    return change
 
 
-def _export_proven(checkpoint: Path, target: Path, folders: Sequence[Path]) -> None:
-    """Raises ValueError where the 8-bit form differs too much, or nothing is left to say so."""
-    card = load_checkpoint(checkpoint).card
-    scaling, others = calibration_crops(folders, card), held_out_crops(folders, card)
-    if not len(others):
-        scaling, others = scaling[::2], scaling[1::2]
-    if not len(others):
-        raise ValueError("one face is too little to scale it by and to measure it on")
-    export_int8(checkpoint, target, scaling)
-    change = change_between(load_runtime(checkpoint), load_runtime(target), others)
-    logger.info("the 8-bit form of %s differs by %s", checkpoint.name, change)
-    if not change.is_small:
-        raise ValueError(f"it differs by {change}")
+def faces_to_scale_and_prove(
+    folders: Sequence[Path], card: ModelCard, count: int = DEFAULT_COUNT
+) -> tuple[np.ndarray, np.ndarray]:
+    """Crops (N, S, S, 3) uint8 of the training split, and of pictures that are not among them.
+
+    At most ``count`` of each, every kind of face alike: frontal, turned and profile, masked,
+    unmasked and wrongly worn. Where too few faces are held out, every second one of the training
+    split proves instead.
+    """
+    scaling = _crops(folders, "train", card, count)
+    others = _without(scaling, _crops(folders, "val", card, count))
+    if len(others) < WANTED_FACES:
+        scaling, others = scaling[::2], others + scaling[1::2]
+        others = _without(scaling, others)
+    if not scaling:
+        named = ", ".join(map(str, folders))
+        raise DatasetError(f"{named}: no readable face of the training split to calibrate with")
+    if len(others) < LEAST_FACES:
+        raise UnprovenForm(
+            f"{len(others)} faces are too few to measure it on besides those that scale it: "
+            f"{LEAST_FACES} are needed"
+        )
+    return np.stack([crop.rgb for crop in scaling]), np.stack([crop.rgb for crop in others])
+
+
+def _without(scaling: Sequence[_Crop], others: Sequence[_Crop]) -> list[_Crop]:
+    """``others`` but for the pictures of ``scaling``: an imported set that is replayed has them
+    twice, by chance in both splits."""
+    pictures = {crop.picture for crop in scaling}
+    return [crop for crop in others if crop.picture not in pictures]
+
+
+def _crops(folders: Sequence[Path], split: str, card: ModelCard, count: int) -> list[_Crop]:
+    read = read_faces if split == "train" else read_present
+    samples = [sample for folder in folders for sample in read(folder, split).samples]
+    chosen = _every_kind_alike(samples, count, np.random.default_rng(0))
+    crops = []
+    for sample, picture in zip(chosen, pictures_of(chosen), strict=True):
+        try:
+            crops.append(_Crop(load_crop(sample, card.input_px, card.crop_factor), picture))
+        except ImageError as error:
+            logger.warning("left out of the calibration: %s", error)
+    return crops
 
 
 @dataclass(frozen=True, kw_only=True)

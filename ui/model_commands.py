@@ -23,14 +23,14 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=(),
         metavar="DIR",
-        help="of FILE.onnx with onnx-int8: labelled faces, whose training split sets the scales",
+        help="of FILE.onnx with onnx-int8: labelled faces: train sets the scales, val proves them",
     )
 
 
 def export_network(args: argparse.Namespace) -> int:
     """Write a checkpoint as ONNX; the labels' ``export`` never sees a .onnx target."""
-    from core.checkpoint import CheckpointError, load_checkpoint
-    from core.export_onnx import export_fp32, export_int8
+    from core.checkpoint import CheckpointError
+    from core.export_onnx import export_fp32
     from core.predictor import model_files
 
     source, *others = model_files(args.model)
@@ -46,9 +46,12 @@ def export_network(args: argparse.Namespace) -> int:
             "or mask-csv with a train split"
         )
     else:
-        from trainer.calibration import calibration_crops
+        from trainer.calibration import UnprovenForm, export_proven
 
-        card = load_checkpoint(source).card
-        export_int8(source, args.target, calibration_crops(args.data, card))
+        try:
+            change = export_proven(source, args.target, args.data)
+        except UnprovenForm as error:
+            raise CheckpointError(f"no 8-bit form of {source.name}: {error}") from error
+        print(f"differs from {source.name} by {change}")
     print(f"{args.target} ({args.target.stat().st_size / 1e6:.1f} MB)")
     return 0
