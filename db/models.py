@@ -18,7 +18,7 @@ Alias = Literal["champion", "challenger", "previous"]
 
 
 class PromotionRefused(StudioError):
-    "The aliases are not such that this change is possible"
+    "The aliases, or the model's file, are not such that this change is possible"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ def page(name: str) -> AppTest:
 
 def add_model(home: Home, name: str, **given) -> None:
     sha256 = hashlib.sha256(name.encode()).hexdigest()
+    (home.root / f"{name}.x").write_text(name)
     with connect(home) as db:
         register_model(
             db, name=name, sha256=sha256, path=f"{name}.x", kind="student", recipe="r", **given

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from db.database import connect
 from db.home import Home
 from db.models import get_model, list_models, model_in_use
+from ui.model_files import why_not_servable
 from ui.served_models import Role, ShelfModel, loaded, quickened
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class ModelShelf:
         return self._student is not None
 
     @property
+    def failure(self) -> str:
+        """Why nothing at all, or no promoted student, could be loaded; empty where that is not."""
+        return self._failure
+
+    @property
     def is_settled(self) -> bool:
         """Whether every model is either ready or failed."""
         return self._all_done.is_set()
@@ -149,18 +155,22 @@ class ModelShelf:
         return self._detector
 
     def versions(self) -> list[str]:
-        """The names of all registered students, the one that serves first."""
+        """The names of all students that can answer, the one that serves first."""
         with connect(self._home, read_only=True) as db:
-            registered = [model.name for model in list_models(db, "student")]
+            registered = list_models(db, "student")
         serving = [model.name for model in self.models if model.role == "student"]
-        return serving + [name for name in registered if name not in serving]
+        others = [model for model in registered if model.name not in serving]
+        return serving + [one.name for one in others if not why_not_servable(self._home, one)]
 
     def _version(self, name: str) -> ShelfModel:
         with self._lock:
             known = self._versions.get(name)
         if known is None:
             with connect(self._home, read_only=True) as db:
-                path = self._home.root / get_model(db, name).path
+                model = get_model(db, name)
+            if fault := why_not_servable(self._home, model):
+                raise ModelsNotReady(f"{fault}.")
+            path = self._home.root / model.path
             known = self._loaded(ShelfModel(name=name, role="student", path=path))
             if known.state == "failed":
                 raise ModelsNotReady(f"{name} could not be loaded: {known.error}")
@@ -197,7 +207,7 @@ class ModelShelf:
             self._models = _entries(files, "student") + _entries(teachers, "teacher")
         self._looked.set()
         for index, model in enumerate(self.models):
-            self._settle(index, self._loaded(model))
+            self._settle(index, self._loaded(model, at_start=True))
             if model.role == "student":
                 self._student_done.set()
         self._student_done.set()
@@ -212,7 +222,11 @@ class ModelShelf:
         """Load a newly promoted student beside the old one, which serves until it is ready."""
         path = self._champion()
         now = next((model for model in self.models if model.role == "student"), None)
-        if path in (None, self._refused) or (now is not None and now.path == path):
+        if path in (None, self._refused):
+            return
+        if now is not None and now.path == path:
+            if self._refused is not None:  # rolled back
+                self._refused, self._failure = None, ""
             return
         model = self._loaded(ShelfModel(name=path.stem, role="student", path=path))
         if model.state == "failed" and now is not None:
@@ -230,8 +244,8 @@ class ModelShelf:
         path = self._home.root / champion.path if champion else None
         return path if path is not None and path.is_file() else None
 
-    def _loaded(self, model: ShelfModel) -> ShelfModel:
-        return loaded(self._home, model, self._device, self._detector)
+    def _loaded(self, model: ShelfModel, *, at_start: bool = False) -> ShelfModel:
+        return loaded(self._home, model, self._device, self._detector, at_start=at_start)
 
     def _settle(self, index: int, model: ShelfModel) -> None:
         with self._lock:

@@ -11,11 +11,16 @@ from db.models import (
     Model,
     alias_history,
     aliases,
+    get_model,
     list_models,
+    model_in_use,
     promote,
     roll_back,
 )
 from trainer.jobs.run_files import RunFiles
+from ui.model_files import require_servable, why_not_servable
+from ui.model_shelf import ModelsNotReady
+from ui.plain import plain
 from ui.studio import Studio
 
 
@@ -39,27 +44,37 @@ def registry(studio: Studio) -> Registry:
 
 
 def who_answers(studio: Studio, champion: Model) -> str:
-    """In Markdown: the champion, but where another student serves."""
-    serving = next((one for one in studio.models.models if one.role == "student"), None)
-    if serving is None or serving.state == "loading" or serving.name == champion.name:
+    """In Markdown: the champion, another student and why, or nobody and why."""
+    try:
+        serving = studio.models.student()
+    except ModelsNotReady as error:
+        return f"**Nobody answers now.** {plain(str(error))}"
+    if serving.name == champion.name:
         return f"**`{champion.name}`** answers now."
-    why = (
-        "this studio was started with it"
-        if studio.models.has_given_student
-        else "the champion is being loaded, or its file is gone"
-    )
+    why = plain(_why_another(studio, champion))
     return f"**`{serving.name}`** answers here, though `{champion.name}` is the champion: {why}."
+
+
+def _why_another(studio: Studio, champion: Model) -> str:
+    if studio.models.has_given_student:
+        return "this studio was started with it"
+    fault = studio.models.failure or why_not_servable(studio.home, champion)
+    return fault or "the champion is being loaded"
 
 
 def promote_model(studio: Studio, name: str, who: str) -> None:
     """A person makes this student the champion, whatever the figures say."""
     with connect(studio.home) as db:
+        require_servable(studio.home, get_model(db, name))
         promote(db, name, reason="a person decided", changed_by=who)
 
 
 def roll_back_champion(studio: Studio, who: str) -> Model:
     """The previous champion answers again, for everyone, from the next answer on."""
     with connect(studio.home) as db:
+        previous = model_in_use(db, "previous")
+        if previous:
+            require_servable(studio.home, previous)
         return roll_back(db, reason="a person rolled back", changed_by=who)
 
 

@@ -5,7 +5,6 @@ Importing ``core`` costs seconds (torch), so it happens inside, in the shelf's o
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from db.database import connect
 from db.home import Home
 from db.models import ModelKind, model_in_use, promote, register_model
+from ui.model_files import sha256_of
 
 if TYPE_CHECKING:
     from core.detector import FaceDetector
@@ -40,15 +40,25 @@ class ShelfModel:
     predictor: Predictor | None = None
 
 
-def loaded(home: Home, model: ShelfModel, device: str, detector: FaceDetector | None) -> ShelfModel:
-    """The model ready to answer, or failed with the reason in ``error``."""
+def loaded(
+    home: Home,
+    model: ShelfModel,
+    device: str,
+    detector: FaceDetector | None,
+    *,
+    at_start: bool = False,
+) -> ShelfModel:
+    """The model ready to answer, or failed with the reason in ``error``.
+
+    ``at_start``: a student becomes champion where none is, or where it replaced the champion.
+    """
     from core.checkpoint import CheckpointError
     from core.predictor import load_predictor
 
     try:
         predictor = load_predictor(str(model.path), device, detector=detector)
         _warm_up(predictor)
-        _register(home, model.role, model.path, predictor)
+        _register(home, model.role, model.path, predictor, at_start)
     except Exception as error:  # whatever it is, the pages must say so and go on
         is_clear = isinstance(error, CheckpointError)
         _LOG.error("cannot load %s: %s", model.path, error, exc_info=not is_clear)
@@ -74,23 +84,21 @@ def quickened(model: ShelfModel, device: str) -> ShelfModel:
     return replace(model, predictor=predictor)
 
 
-def _register(home: Home, role: Role, path: Path, predictor: Predictor) -> None:
-    """Predictions are stored under registered models only; the first student is the champion."""
+def _register(home: Home, role: Role, path: Path, predictor: Predictor, at_start: bool) -> None:
+    """Predictions are stored under registered models only."""
     card = predictor.runtime.card
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     with connect(home) as db:
         register_model(
             db,
             name=predictor.model_id,
-            sha256=sha256,
+            sha256=sha256_of(path),
             path=str(path.resolve()),
             kind=_kind(role, card.network),
             recipe=card.recipe,
             metrics=card.metrics,
             licence=card.licence,
         )
-        if role == "student" and (reason := _reason_to_promote(home, path, db)):
+        if role == "student" and at_start and (reason := _reason_to_promote(home, path, db)):
             promote(db, predictor.model_id, reason=reason, changed_by="studio")
 
 

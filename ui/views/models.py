@@ -10,6 +10,8 @@ import streamlit as st
 from db.errors import StudioError
 from db.models import Model
 from ui import registry as registries
+from ui.model_files import why_not_servable
+from ui.plain import plain
 from ui.studio import Studio, current_studio
 
 _VERDICTS = {
@@ -67,7 +69,9 @@ def _table(registry: registries.Registry) -> pd.DataFrame:
 def _roll_back(studio: Studio, registry: registries.Registry) -> None:
     champion, previous = (registry.in_use.get(alias) for alias in ("champion", "previous"))
     _follow(studio, champion)
-    if previous and st.button(f"Roll back to {previous.name}", icon=":material/undo:"):
+    if previous is None or why_not_servable(studio.home, previous):
+        return
+    if st.button(f"Roll back to {previous.name}", icon=":material/undo:"):
         _do(
             lambda: registries.roll_back_champion(studio, _who(studio)),
             f"{previous.name} is the champion again.",
@@ -94,9 +98,14 @@ def _model(studio: Studio, registry: registries.Registry, model: Model) -> None:
             st.markdown(f"- {reason}")
         _before_and_after(report)
         _changed(studio, model)
+    if registry.alias_of(model) == "champion":
+        return
+    if fault := why_not_servable(studio.home, model):
+        st.caption(f"{plain(fault)}.")
+        return
     rejected = bool(report) and report["decision"]["verdict"] == "rejected"
     title = f"Promote {model.name}{' although it was rejected' * rejected}"
-    if registry.alias_of(model) != "champion" and st.button(title, icon=":material/upgrade:"):
+    if st.button(title, icon=":material/upgrade:"):
         _do(
             lambda: registries.promote_model(studio, model.name, _who(studio)),
             f"{model.name} is the champion now.",
@@ -187,7 +196,7 @@ def _do(action, done: str) -> None:
     try:
         action()
     except StudioError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
     else:
         st.toast(done)
         st.rerun()
