@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -33,10 +34,10 @@ def old_home(root: Path) -> Home:
     home.database_path.touch()
     with closing(open_connection(home, check_version=False)) as db:
         migrate(db, home, stop_before="0004_review_queue")
-        db.executescript("""
+        db.executescript(f"""
             INSERT INTO sources VALUES (1, 'web', '2025');
-            INSERT INTO images VALUES (1, printf('%064d', 1), 'images/1.png', 'a.png', 48, 40, 1,
-                                       'val', NULL, '2025');
+            INSERT INTO images VALUES (1, '{hashlib.sha256().hexdigest()}', 'images/1.png',
+                                       'a.png', 48, 40, 1, 'val', NULL, '2025');
             INSERT INTO faces VALUES (1, 1, 0, 0, 9, 9, NULL, 'person', '2025'),
                                      (2, 1, 20, 0, 9, 9, NULL, 'person', '2025');
             INSERT INTO annotators VALUES (1, 'ann', 'person', '2025');
