@@ -172,6 +172,7 @@ if module == "trainer.redistill":
     files.training.mkdir(exist_ok=True)
     (files.training / "config.json").write_text(
         json.dumps({"recipe": {"epochs": 1, "batch_size": size}}))
+    (files.training / "batch.png").touch()
     if size > 16:
         files.fail(kind="out of memory", message="no memory")
         sys.exit(1)
@@ -188,9 +189,28 @@ if module == "trainer.redistill":
 
 def test_memory_that_never_suffices_is_a_clear_failure(home):
     run = queue(home)
-    RunFiles.of(home, run.id).set_batch_size(4)
+    files = RunFiles.of(home, run.id)
+    files.set_batch_size(4)
+    files.training.mkdir()
+    (files.training / "batch.png").touch()
     work(home, "cpu", script("files.fail(kind='out of memory', message='no'); sys.exit(1)"))
     assert "not even for small batches" in (now(home, run).error or "")
+
+
+def test_out_of_memory_before_the_first_batch_leaves_the_batch_as_it_is(home):
+    """It was halved five times, each time for nothing."""
+    run = queue(home)
+    starts = "with (files.root / 'starts').open('a') as file: file.write('x')\n"
+    config = (
+        "import json; files.training.mkdir(exist_ok=True)\n"
+        "config = json.dumps({'recipe': {'epochs': 1, 'batch_size': 64}})\n"
+        "(files.training / 'config.json').write_text(config)\n"
+    )
+    fail = "files.fail(kind='out of memory', message='no'); sys.exit(1)"
+    work(home, "cpu", script(starts + config + fail))
+    files = RunFiles.of(home, run.id)
+    assert (files.root / "starts").read_text() == "x" and files.batch_size() is None
+    assert "to read the faces and to ask the teachers" in (now(home, run).error or "")
 
 
 def test_a_gpu_that_is_not_there_is_a_clear_failure(home):

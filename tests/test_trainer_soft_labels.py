@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoint import ModelCard
+from core.checkpoint import ModelCard, save_checkpoint
 from core.face_network import FaceNetwork
 from core.networks import create_network
+from tests.test_trainer_train import torchrun
 from tests.training_files import write_mask_set
 from trainer import soft_labels
 from trainer.face_pool import FacePool, load_pool
@@ -96,3 +97,63 @@ def test_a_second_process_reads_and_does_not_write(pool, teacher, tmp_path):
     cache = LabelCache.of(tmp_path, [teacher], read_only=True)
     label_pool(pool, [teacher], cache)
     assert not Path(cache.path).exists()
+
+
+class Greedy(torch.nn.Module):
+    """A network that wants more memory for many faces than any machine has."""
+
+    def __init__(self, network: torch.nn.Module, many: int) -> None:
+        super().__init__()
+        self.network, self.many = network, many
+
+    def forward(self, images: torch.Tensor):
+        torch.empty(2**60 if len(images) >= self.many else 1)
+        return self.network(images)
+
+
+def test_teachers_are_asked_about_as_many_faces_as_fit_into_memory(pool, teacher, asked):
+    greedy = FaceNetwork(Greedy(teacher.network, 3), teacher.card).eval()
+    few = label_pool(pool, [greedy])
+    assert asked == [12, 6, 3, 1, 2, 3, 1, 2, 6, 3, 1, 2, 3, 1, 2]
+    fresh = label_pool(pool, [teacher])
+    for name, value in vars(fresh).items():
+        assert getattr(few, name) == pytest.approx(value, abs=2e-2), name  # bf16, other batches
+
+    too_greedy = FaceNetwork(Greedy(teacher.network, 1), teacher.card).eval()
+    with pytest.raises(RuntimeError, match="allocate memory"):
+        label_pool(pool, [too_greedy])
+
+
+def test_processes_send_each_other_what_is_new(pool, teacher, tmp_path):
+    """Each sent everything that was known, though all had it from the first."""
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import os, sys, torch; torch.set_num_threads(1)\n"
+        "import torch.distributed as dist, numpy as np\n"
+        "import trainer.soft_labels as soft\n"
+        "from trainer.face_pool import load_pool\n"
+        "from trainer.label_cache import LabelCache\n"
+        "from trainer.loop import process_group\n"
+        "from trainer.train import Path, load_teacher, read_faces\n"
+        "from trainer.validation import take\n"
+        "out, teacher, data = map(Path, sys.argv[1:])\n"
+        "said = open(out.with_name('rank' + os.environ['RANK']), 'w', buffering=1)\n"
+        "join = soft.joined\n"
+        "soft.joined = lambda new, world: print(len(new), file=said) or join(new, world)\n"
+        "teachers = [load_teacher(teacher, 'cpu')]\n"
+        "pool = load_pool(read_faces(data, 'train').samples)\n"
+        "with process_group(torch.device('cpu')) as (rank, world):\n"
+        "    cache = LabelCache.of(out, teachers, read_only=rank != 0)\n"
+        "    for faces in (8, 12, 12):\n"
+        "        some = take(pool, np.arange(faces))\n"
+        "        table = soft.label_pool(some, teachers, cache, rank, world)\n"
+        "    np.save(out.with_name(f'answers{rank}.npy'), table.rotation)\n"
+    )
+    checkpoint = tmp_path / "teacher.safetensors"
+    save_checkpoint(checkpoint, teacher.card, teacher.network.state_dict())
+    data = write_mask_set(tmp_path / "data", train=12)
+    torchrun(script, tmp_path / "cache", [checkpoint, data], port=29614)
+    sent = [(tmp_path / f"rank{rank}").read_text().split() for rank in (0, 1)]
+    assert sent == [["4", "2"], ["4", "2"]]  # and nothing where all is known
+    one, other = (np.load(tmp_path / f"answers{rank}.npy") for rank in (0, 1))
+    assert np.array_equal(one, other) and len(one) == 12

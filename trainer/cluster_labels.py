@@ -19,7 +19,7 @@ from db.runs import Run
 from trainer.face_pool import load_pool
 from trainer.label_cache import LabelCache, SoftLabel, face_keys
 from trainer.redistill import request_of
-from trainer.soft_labels import BATCH, ask_all
+from trainer.soft_labels import BATCH, ask_in_parts
 from trainer.train import load_teacher, read_samples
 
 #: More parts than workers, so that a slow node delays nobody for long.
@@ -75,7 +75,7 @@ class Teachers:
         new = np.array([row for row, key in enumerate(keys) if key not in self.known], int)
         if len(new):
             self.known |= zip(
-                [keys[row] for row in new], ask_all(pool, new, self.teachers), strict=True
+                [keys[row] for row in new], ask_in_parts(pool, new, self.teachers), strict=True
             )
         labels = [self.known[key] for key in keys]
         columns = {

@@ -1,7 +1,8 @@
-"""Keep freed memory in the process: a training step frees and takes the same gigabyte every time.
+"""The memory of a training: kept in the process when it is freed, and known when it runs out.
 
 By default glibc gives each large block back to the system when it is freed, and the system clears
-the pages anew at the next step: a quarter of the processor time of a compiled EfficientNet.
+the pages anew at the next step, which takes the same gigabyte again: a quarter of the processor
+time of a compiled EfficientNet.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
+
+import torch
 
 logger = logging.getLogger(__name__)
 
@@ -38,3 +41,12 @@ def keep_freed_memory() -> bool:
     if not all(accepted):
         logger.warning("the memory allocator refused a setting; training may be slower")
     return all(accepted)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the memory of the device or of the machine did not suffice."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    # some libraries under torch say so in words only
+    signs = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)

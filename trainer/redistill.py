@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.distributed as dist
 
 from core.checkpoint import ModelCard, load_checkpoint
@@ -31,6 +30,7 @@ from trainer.jobs.lifeline import watch_lifeline
 from trainer.jobs.run_files import RunFiles
 from trainer.label_snapshot import read_snapshot, take_snapshot
 from trainer.loop import TrainingStopped
+from trainer.memory import is_out_of_memory
 from trainer.recipes import STUDENTS, Recipe, is_same_recipe
 from trainer.train import (
     JUDGED_SPLITS,
@@ -276,7 +276,7 @@ def guarded(files: RunFiles, work: Any) -> int:
 def explain(error: Exception) -> tuple[str, str]:
     """What kind of failure that is, and one line for a person."""
     text = " ".join(str(error).split())
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return "out of memory", "the memory of the device did not suffice"
     if _has_lost_a_process(error):
         return "killed", f"another process of this training ended: {text[:300]}"
@@ -287,14 +287,6 @@ def explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, (ValueError, FloatingPointError, OSError)):
         return "refused", text
     return "error", f"{type(error).__name__}: {text[:300]}"
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    # some libraries under torch say so in words only
-    signs = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
 def _has_lost_a_process(error: Exception) -> bool:

@@ -6,6 +6,7 @@ Teachers see the plain crop and its mirror image; the student's random views car
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,10 @@ from core.networks.outputs import FaceLogits
 from trainer.augment import PLAIN_VIEW, View, cut_view
 from trainer.face_pool import FacePool
 from trainer.label_cache import LabelCache, SoftLabel, face_keys
+from trainer.memory import is_out_of_memory
 from trainer.precision import autocast
+
+logger = logging.getLogger(__name__)
 
 BATCH = 128
 #: Answers are kept this often, so that a killed training need not ask for all of them again.
@@ -71,15 +75,16 @@ def label_pool(
     unknown = np.array([row for row, key in enumerate(keys) if key not in told], int)
     share = unknown[rank::world]
     starts = range(0, len(share), BATCH)
+    new: dict[bytes, SoftLabel] = {}
     for start in tqdm(starts, desc="soft labels", mininterval=5.0, disable=not starts):
         rows = share[start : start + BATCH]
-        answers = zip([keys[row] for row in rows], ask_all(pool, rows, teachers), strict=True)
-        told |= answers
+        new |= zip([keys[row] for row in rows], ask_in_parts(pool, rows, teachers), strict=True)
         if cache is not None and start // BATCH % BATCHES_A_WRITE == 0:
+            cache.write(known | told | new)
+    if len(unknown):  # which all processes see alike, so that none waits for another in vain
+        told |= joined(new, world)
+        if cache is not None:
             cache.write(known | told)
-    told = joined(told, world)
-    if cache is not None and len(unknown):
-        cache.write(known | told)
     return SoftLabelTable.of([told[key] for key in keys])
 
 
@@ -99,6 +104,21 @@ def joined(labels: dict[bytes, SoftLabel], world: int) -> dict[bytes, SoftLabel]
     parts: list[dict[bytes, SoftLabel]] = [{} for _ in range(world)]
     dist.all_gather_object(parts, labels)
     return {key: label for part in parts for key, label in part.items()}
+
+
+def ask_in_parts(
+    pool: FacePool, rows: np.ndarray, teachers: Sequence[FaceNetwork]
+) -> list[SoftLabel]:
+    """``ask_all``, in halves where the memory does not suffice for all rows at once."""
+    try:
+        return ask_all(pool, rows, teachers)
+    except Exception as error:
+        if len(rows) == 1 or not is_out_of_memory(error):
+            raise
+    # not above, where the error still holds what did not fit
+    logger.warning("out of memory when asking about %d faces: in halves, then", len(rows))
+    parts = (rows[: len(rows) // 2], rows[len(rows) // 2 :])
+    return [label for part in parts for label in ask_in_parts(pool, part, teachers)]
 
 
 def ask_all(pool: FacePool, rows: np.ndarray, teachers: Sequence[FaceNetwork]) -> list[SoftLabel]:

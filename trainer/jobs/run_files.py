@@ -45,6 +45,11 @@ class RunFiles:
         return self.training / "model.safetensors"
 
     @property
+    def has_trained(self) -> bool:
+        """Whether the network has seen a batch: its picture is written just before."""
+        return any((self.training / name).exists() for name in ("batch.png", "state.pt"))
+
+    @property
     def log(self) -> Path:
         return self.root / "log.txt"
 

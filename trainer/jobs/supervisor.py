@@ -140,6 +140,11 @@ class Supervisor:
 
     def _halve_batch(self) -> None:
         """Begin anew with half the batch: the steps of the old one no longer fit."""
+        if not self.files.has_trained:  # smaller batches would not help
+            raise StageFailed(
+                "the memory did not suffice to read the faces and to ask the teachers: free some, "
+                "or choose another device"
+            )
         config = self.files.training / "config.json"
         size = self.files.batch_size() or _recipe_batch_size(config)
         if size is None or size // 2 < SMALLEST_BATCH:
