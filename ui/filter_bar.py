@@ -18,6 +18,7 @@ from db.filters import FaceFilter
 from db.review_queue import Order
 from ui import stored_faces
 from ui.links import BadLink, filter_from_query, order_from_query, query_of
+from ui.plain import plain
 from ui.studio import Studio
 
 ORDER_TITLES: dict[Order, str] = {
@@ -78,7 +79,7 @@ def _in_address(default: Order, own: Sequence[str]) -> Choice | None:
             filter_from_query(query, own=("order", *own)), order_from_query(query, default)
         )
     except BadLink as error:
-        st.error(f"The address of this page is not understood. {error}")
+        st.error(f"The address of this page is not understood. {plain(str(error))}")
         st.button("Show all faces", on_click=_go, args=(FaceFilter(), default))
         return None
 

@@ -11,6 +11,7 @@ from db.runs import Run
 from ui import face_jobs
 from ui.face_jobs import Recipe
 from ui.gestures import say_done
+from ui.plain import plain
 from ui.studio import Studio
 
 _FOLLOW_EVERY_S = 2.0
@@ -22,7 +23,7 @@ def start_button(label: str, start: Callable[[], Run], *, key: str, disabled: bo
         try:
             run = start()
         except StudioError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
         else:
             st.toast(f"Job {run.id} is queued on {run.device}; it goes on when you leave the page.")
 

@@ -31,7 +31,7 @@ def show() -> None:
     try:
         found = face_history(studio, face_id)
     except NotFound as error:
-        st.error(f"{error}.".capitalize())
+        st.error(plain(f"{error}.".capitalize()))
         _ask()
         return
     left, right = st.columns([2, 3], gap="large")

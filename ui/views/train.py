@@ -8,6 +8,7 @@ import streamlit as st
 from db.errors import StudioError
 from db.label_changes import LabelChanges
 from ui import retraining
+from ui.plain import plain
 from ui.studio import Studio, current_studio
 from ui.views import train_runs
 
@@ -74,7 +75,7 @@ def _form(studio: Studio, overview: retraining.Overview) -> None:
         try:
             run = retraining.start(studio, preset, device, **options)
         except StudioError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
         else:
             st.session_state["run"] = run.id  # the page shows it below
             st.toast(f"Run {run.id} is queued on {run.device}.")
@@ -123,6 +124,6 @@ def _duration(studio: Studio, preset: str, device: str, replay: bool) -> None:
             with st.spinner("Measuring for some seconds …"):
                 retraining.measure_speed(studio, preset, device)
         except StudioError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
         else:
             st.rerun()

@@ -13,6 +13,7 @@ from db.runs import Run
 from ui import retraining
 from ui.gestures import say_done
 from ui.notifier import notify
+from ui.plain import plain
 from ui.studio import Studio
 
 #: Curve → what the page calls it; mask figures and poses are those of the held-out faces.
@@ -70,7 +71,7 @@ def _state(run: Run, place: int) -> None:
         asked = f" ({run.request} was asked for)" if run.request else ""
         st.progress(run.progress, f"{run.phase or 'starting'}{asked}".capitalize())
     if run.error:
-        st.error(run.error)
+        st.error(plain(run.error))
 
 
 def _buttons(studio: Studio, run: Run) -> None:
