@@ -41,16 +41,27 @@ def extract_database(source: Path, scratch: Path) -> Path:
 
 
 def extract_files(source: Path, home: Home) -> int:
-    """Add the files of an archive where none is yet."""
+    """Add the files of an archive where none is yet. BackupRefused says what stopped it."""
     count = 0
     with tarfile.open(source, "r:") as archive:
         for member in archive:
             target = home.root / member.name
             same = target.is_file() and target.stat().st_size == member.size
             if member.name != DATABASE_IN_ARCHIVE and not same:
-                archive.extract(member, home.root, filter="data")
+                _extract(archive, member, home)
                 count += 1
     return count
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, home: Home) -> None:
+    try:
+        archive.extract(member, home.root, filter="data")
+    except (tarfile.TarError, OSError) as error:
+        (home.root / member.name).unlink(missing_ok=True)  # half a picture
+        raise BackupRefused(
+            f"{member.name} could not be unpacked ({error}); the database is as it was: make room "
+            "and restore again"
+        ) from error
 
 
 def _is_ours(member: tarfile.TarInfo) -> bool:

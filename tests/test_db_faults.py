@@ -19,7 +19,7 @@ from db.annotations import current_annotation, history
 from db.backup import back_up, copy_database, restore
 from db.check import find_faults
 from db.database import connect, write_transaction
-from db.errors import DatabaseBusy, DatabaseReadOnly, DiskFull, ImageFileMissing
+from db.errors import BackupRefused, DatabaseBusy, DatabaseReadOnly, DiskFull, ImageFileMissing
 from db.home import Home
 from db.images import get_image, read_bytes
 from db.migrations import open_home
@@ -167,6 +167,27 @@ def test_a_disk_that_is_full_for_a_copy_is_no_damage_and_refuses_the_restore(
     with connect(home) as db:
         assert db.execute("SELECT face_id FROM annotations").fetchall() == [(1,), (2,)]
     assert [*home.backups_dir.iterdir()] == [*home.work_dir.iterdir()] == []
+
+
+def test_a_disk_that_is_full_for_the_pictures_refuses_the_restore_and_leaves_none_half(
+    home: Home, tmp_path: Path
+) -> None:
+    large = home.checkpoints_dir / "large.safetensors"
+    large.write_bytes(bytes(20_000_000))
+    back_up(home, tmp_path / "all.tar")
+    large.unlink()
+    with connect(home) as db:
+        label(db, 1, MASKED)
+    with (
+        pytest.raises(BackupRefused, match=r"large\.safetensors could not be unpacked"),
+        no_file_beyond(10_000_000),
+    ):
+        restore(home.root, tmp_path / "all.tar")
+    assert not large.exists()
+    with connect(home) as db:
+        assert [*db.execute("SELECT face_id FROM annotations")] == [(1,)]
+    restore(home.root, tmp_path / "all.tar")  # there is room again
+    assert large.stat().st_size == 20_000_000
 
 
 def test_a_lock_that_lasts_refuses_the_restore(
