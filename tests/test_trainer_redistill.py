@@ -35,7 +35,7 @@ from tests.retraining_files import (
 )
 from tests.training_files import write_mask_set, write_pose_set
 from trainer.annotated_faces import LABEL_PROBABILITY, overrule, read_annotated
-from trainer.challenge import conclude
+from trainer.challenge import benchmarks, conclude
 from trainer.comparison import answer_both
 from trainer.dataset_import import import_path
 from trainer.face_pool import load_pool
@@ -44,6 +44,7 @@ from trainer.label_snapshot import SPLITS, known_pictures, read_snapshot, take_s
 from trainer.redistill import (
     NotTeachable,
     RetrainingConfig,
+    config_of,
     prepare,
     recipe_of,
     request_of,
@@ -103,9 +104,9 @@ def retrain(home: Home, **given) -> tuple[Model, dict]:
     return model, model.metrics["report"]
 
 
-def write_benchmark(root: Path, faces: int = 60, split: str = "test") -> Path:
+def write_benchmark(root: Path, faces: int = 60, split: str = "test", seed: int = 77) -> Path:
     """A mask-csv set of drawn heads with right labels, all of them in one split."""
-    rng = np.random.default_rng(77)
+    rng = np.random.default_rng(seed)
     (root / "images").mkdir(parents=True)
     rows = []
     for index in range(faces):
@@ -296,7 +297,7 @@ def test_folders_without_the_faces_that_a_run_needs_are_refused_before_it(home, 
 
 def test_a_run_replays_a_folder_without_val_and_is_judged_by_one_without_test(home, tmp_path):
     """Such a benchmark failed after the whole training, and so did every resumption."""
-    replay = write_benchmark(tmp_path / "replay", faces=9, split="train")
+    replay = write_benchmark(tmp_path / "replay", faces=9, split="train", seed=78)
     judged = write_benchmark(tmp_path / "judged", faces=12, split="eval")
     namesake = write_benchmark(tmp_path / "other" / "judged", faces=9)
     folders = [str(judged), str(namesake)]
@@ -305,6 +306,26 @@ def test_a_run_replays_a_folder_without_val_and_is_judged_by_one_without_test(ho
     for comparison in report["comparisons"]:
         counts.setdefault(comparison["benchmark"], set()).add(comparison["n"])
     assert 12 in counts["judged"] and 9 in counts[folders[1]]
+
+
+def test_no_run_is_judged_by_pictures_that_taught_it(home, tmp_path, caplog):
+    """Only other folders of the app's own pictures were known to be the same."""
+    replay = write_benchmark(tmp_path / "replay", faces=8, split="train")
+    judged = write_benchmark(tmp_path / "judged", faces=30, split="test")  # these 8 among them
+    stored = [*annotated(home, "train")[:3], *annotated(home, "val")[:2]]
+    rows = (judged / "labels.csv").read_text()
+    for number, sample in enumerate(stored):
+        rows += rows.splitlines()[1].replace("0.png", f"stored{number}.png", 1) + "\n"
+        picture = judged / "images" / f"stored{number}.png"
+        picture.write_bytes(sample.image_path.read_bytes())
+    (judged / "labels.csv").write_text(rows)
+    run = begin(home, replay=[str(replay)], benchmarks=[str(judged)])
+    request_of(home, run)
+    with caplog.at_level("INFO"):
+        sets = benchmarks(RunFiles.of(home, run.id), config_of(run))
+    names = {sample.name for sample in sets["judged"]}
+    assert names == {f"{n}.png" for n in range(8, 30)} | {"stored3.png", "stored4.png"}
+    assert "judged: 11 faces left out, the run may have learned from them" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ from trainer.jobs.run_files import RunFiles
 from trainer.label_snapshot import read_snapshot
 from trainer.promotion import HELD_OUT, Decision, decide
 from trainer.redistill import RetrainingConfig, config_of, guarded, serving_model, torch_device
-from trainer.train import read_benchmark
+from trainer.same_pictures import pictures_of
+from trainer.train import read_benchmark, read_faces
 
 BY_RUN = "run {}"
 
@@ -82,14 +83,28 @@ def measure(home: Home, run: Run, champion: Model | None, files: RunFiles) -> An
 
 
 def benchmarks(files: RunFiles, config: RetrainingConfig) -> dict[str, Sequence[FaceSample]]:
-    """Held-out annotations; faces imported as ``test``, by data set; the folders of the config."""
+    """Held-out annotations; faces imported as ``test``, by data set; the folders of the config, but
+    for what the run was taught."""
     sets: dict[str, list[FaceSample]] = {HELD_OUT: list(read_snapshot(files.root, "val").samples)}
     for sample in read_snapshot(files.root, "test").samples:
         sets.setdefault(sample.attributes["data_set"], []).append(sample)
+    taught = _taught_pictures(files, config) if config.benchmarks else frozenset()
     for folder in map(Path, config.benchmarks):
         name = folder.name if folder.name not in sets else str(folder)
-        sets[name] = list(read_benchmark(folder))
+        samples = read_benchmark(folder)
+        pairs = zip(samples, pictures_of(samples), strict=True)
+        sets[name] = [sample for sample, picture in pairs if picture not in taught]
+        if len(sets[name]) < len(samples):
+            left_out = len(samples) - len(sets[name])
+            logger.info("%s: %d faces left out, the run may have learned from them", name, left_out)
     return {name: samples for name, samples in sets.items() if samples}
+
+
+def _taught_pictures(files: RunFiles, config: RetrainingConfig) -> frozenset[str | None]:
+    """SHA-256 of every picture that the run could learn from; of replay it took a random part."""
+    folders = [files.root, *map(Path, config.replay)]
+    samples = [sample for folder in folders for sample in read_faces(folder, "train").samples]
+    return frozenset(pictures_of(samples)) - {None}
 
 
 def register(
