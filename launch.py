@@ -211,12 +211,13 @@ def _check_figures_option(args: argparse.Namespace) -> None:
 
 
 def _give_figures(args: argparse.Namespace, report: Mapping[str, Any], table: str) -> None:
+    from core.whole_files import write_whole
     from ui import terminal
 
     text = terminal.json_text(report)
     print(text if args.json == _PRINTED else table)
     if args.json not in (None, _PRINTED):
-        terminal.write_whole(args.json, text.encode())
+        write_whole(args.json, text.encode())
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:

@@ -17,7 +17,7 @@ def put_in_place(partial: Path, path: Path) -> None:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that appears whole or not at all; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{os.urandom(8).hex()}.partial")  # threads may write one file
     try:
         partial.write_bytes(data)
         put_in_place(partial, path)

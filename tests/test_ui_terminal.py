@@ -1,9 +1,8 @@
-"""What a terminal shows, and that files are written whole or not at all."""
+"""What a terminal shows."""
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from ui.terminal import (
     photo_row,
     photo_table,
     printable,
-    write_whole,
 )
 
 
@@ -83,25 +81,6 @@ def test_control_characters_and_undecodable_bytes_stay_on_one_line() -> None:
 def test_json_refuses_what_is_not_a_number() -> None:
     with pytest.raises(ValueError, match="JSON"):
         json_text({"mae_deg": float("nan")})
-
-
-def test_a_file_is_written_whole_with_ordinary_permissions(tmp_path: Path) -> None:
-    path = tmp_path / "figures.json"
-    path.write_text("earlier")
-    write_whole(path, b"later")
-    plain = tmp_path / "plain"
-    plain.touch()
-    assert path.read_text() == "later"
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
-
-
-def test_a_failed_write_leaves_the_earlier_file_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "figures.json"
-    path.write_text("earlier")
-    with pytest.raises(TypeError):
-        write_whole(path, "text, not bytes")  # type: ignore[arg-type]
-    assert [of.name for of in tmp_path.iterdir()] == ["figures.json"]
-    assert path.read_text() == "earlier"
 
 
 def test_an_unwritable_target_is_known_before_the_work(tmp_path: Path) -> None:

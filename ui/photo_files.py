@@ -15,7 +15,8 @@ from tqdm import tqdm
 from core.faces import FacePrediction
 from core.images import IMAGE_SUFFIXES, ImageError, encode_jpeg, read_image
 from core.overlay import draw_faces
-from ui.terminal import Row, photo_row, write_whole
+from core.whole_files import write_whole
+from ui.terminal import Row, photo_row
 
 #: An RGB picture → the faces in it.
 Answer = Callable[[np.ndarray], Sequence[FacePrediction]]
