@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from db_support import add_face
 from streamlit.testing.v1 import AppTest
 
@@ -151,6 +152,7 @@ def test_a_picture_that_is_gone_takes_no_page_with_it(tmp_path: Path) -> None:
         pictures = [get_image(db, number) for number in range(1, FACES + 1)]
     for picture in pictures:
         (home.root / picture.path).unlink()
+    st.cache_data.clear()  # the homes of other tests have the same pictures
     open_studio(home.root)
     text = words(show("mask_errors")) + words(show("pose_errors"))
     story = words(show("face", id="1"))
