@@ -6,7 +6,6 @@ keys. Half-precision storage halves the shipped size; tensors are float32 again 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from core.faces import MASK_CLASSES
 from core.head_pose import BIN_COUNT, BIN_WIDTH_DEG, MIN_ANGLE_DEG
-from core.whole_files import put_in_place
+from core.whole_files import put_in_place, sha256_of
 
 FORMAT = "maskpose-checkpoint-1"
 #: A larger file is refused before it is read (the largest teacher here has 240 MB).
@@ -202,9 +201,3 @@ def parse_card(path: Path, text: str) -> ModelCard:
         return ModelCard(**values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path}: its model card cannot be read: {error}") from None
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

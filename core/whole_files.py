@@ -1,9 +1,16 @@
-"""Files that are whole whenever somebody looks, after a power failure as well."""
+"""Files that are whole whenever somebody looks, after a power failure as well; their digest."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def put_in_place(partial: Path, path: Path) -> None:

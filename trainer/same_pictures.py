@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from core.checkpoint import sha256_of
 from core.datasets import FaceSample
+from core.whole_files import sha256_of
 from trainer.label_snapshot import KnownPictures, is_labelled_here, known_pictures
 
 logger = logging.getLogger(__name__)

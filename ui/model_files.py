@@ -3,10 +3,10 @@ student's, and then a newer model lies where an earlier one did."""
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from core.whole_files import sha256_of
 from db.home import Home
 from db.models import Model, PromotionRefused
 
@@ -15,7 +15,7 @@ def why_not_servable(home: Home, model: Model) -> str:
     """One sentence about the file, without its end; empty where the model can serve."""
     path = home.root / model.path
     try:
-        found = sha256_of(path)
+        found = present_sha256(path)
     except OSError as error:
         return f"{model.name} cannot serve: its file {path} cannot be read ({error.strerror})"
     if found != model.sha256:
@@ -30,13 +30,12 @@ def require_servable(home: Home, model: Model) -> None:
         raise PromotionRefused(fault)
 
 
-def sha256_of(path: Path) -> str:
+def present_sha256(path: Path) -> str:
     """Of the file as it is now; computed once for each state of it. Raises OSError."""
     state = path.stat()
-    return _sha256_of(path, state.st_ino, state.st_size, state.st_mtime_ns)
+    return _sha256_in(path, state.st_ino, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
-def _sha256_of(path: Path, *state: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256_in(path: Path, *state: int) -> str:
+    return sha256_of(path)

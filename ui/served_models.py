@@ -15,7 +15,7 @@ import numpy as np
 from db.database import connect
 from db.home import Home
 from db.models import ModelKind, model_in_use, promote, register_model
-from ui.model_files import sha256_of
+from ui.model_files import present_sha256
 
 if TYPE_CHECKING:
     from core.detector import FaceDetector
@@ -91,7 +91,7 @@ def _register(home: Home, role: Role, path: Path, predictor: Predictor, at_start
         register_model(
             db,
             name=predictor.model_id,
-            sha256=sha256_of(path),
+            sha256=present_sha256(path),
             path=str(path.resolve()),
             kind=_kind(role, card.network),
             recipe=card.recipe,

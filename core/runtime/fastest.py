@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from core.checkpoint import sha256_of
 from core.runtime.prediction import Runtime
+from core.whole_files import sha256_of
 
 #: Timed answers of each runtime, after ``WARM_UP_CALLS`` that allocate and choose algorithms.
 CALLS = 15

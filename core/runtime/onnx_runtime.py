@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from core.answer_network import FaceAnswers
-from core.checkpoint import MAX_FILE_BYTES, CheckpointError, ModelCard, parse_card, sha256_of
+from core.checkpoint import MAX_FILE_BYTES, CheckpointError, ModelCard, parse_card
 from core.runtime.prediction import BatchPrediction
+from core.whole_files import sha256_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto

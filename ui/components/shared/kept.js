@@ -1,4 +1,4 @@
-// Operations in this browser's storage, and which of its tabs still live.
+// Operations in this browser's storage.
 
 const PREFIX = "maskpose.outbox.";
 
@@ -29,22 +29,3 @@ export function forget(op) {
     // see keep
   }
 }
-
-/** Held while this tab lives: others can tell whose labels are orphans. */
-export function liveAs(tab) {
-  navigator.locks?.request(tabLock(tab), () => new Promise(() => {}));
-}
-
-/** Without locks (plain http of another machine) every other tab counts as gone: two tabs may send
- * the same operation then, which its id makes harmless. */
-export async function isGone(tab) {
-  if (!navigator.locks) return true;
-  return navigator.locks.request(tabLock(tab), { ifAvailable: true }, (lock) => lock !== null);
-}
-
-/** Resolves when the tab is closed; one that was left a moment ago may take that moment. */
-export async function hasGone(tab) {
-  await navigator.locks.request(tabLock(tab), () => {});
-}
-
-const tabLock = (tab) => `maskpose.tab.${tab}`;

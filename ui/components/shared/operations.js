@@ -12,7 +12,10 @@ export const isLabel = (op) => op.path.startsWith("/annotations");
 export const isBlindStep = (op) => /^\/annotations\/(undo|redo)$/.test(op.path) && !op.faces;
 
 /** Whether both are about the same face. */
-export const overlap = (one, other) => facesOf(one).some((face) => facesOf(other).includes(face));
+export function overlap(one, other) {
+  const faces = new Set(facesOf(other)); // of a grid's gesture thousands
+  return facesOf(one).some((face) => faces.has(face));
+}
 
 /** face id → the version that these operations will leave, in their order. */
 export function versionsAfter(ops) {

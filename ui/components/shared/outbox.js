@@ -17,8 +17,9 @@
 
 import { ApiProblem, Unreachable, call, newId } from "./api.js";
 import { Contested, splitOff } from "./contested.js";
-import { forget, hasGone, isGone, keep, liveAs, stored } from "./kept.js";
+import { forget, keep, stored } from "./kept.js";
 import { facesOf, isBlindStep, isLabel, overlap, versionsAfter } from "./operations.js";
+import { hasGone, isGone, liveAs } from "./presence.js";
 import { counted, describe } from "./words.js";
 
 const FIRST_PAUSE_MS = 500;
