@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -49,6 +52,24 @@ def tiny_model(path: Path, tags: dict[str, str], **changes) -> onnx.ModelProto:
     helper.set_model_props(model, tags)
     onnx.save(model, path)
     return model
+
+
+OVERFLOW = "from core.runtime.onnx_runtime import *; print(sums_of_bytes_overflow())"
+
+
+@pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="needs Debian's qemu-user")
+def test_a_processor_without_vnni_is_known_by_its_sums():
+    """An emulated one, so that it is tested on any machine."""
+    emulated = ["qemu-x86_64", "-cpu", "Haswell", sys.executable, "-c", OVERFLOW]
+    answer = subprocess.run(emulated, capture_output=True, text=True, timeout=300, check=False)
+    assert answer.stdout == "True\n", answer.stderr
+
+
+def test_processors_with_vnni_sum_bytes_exactly():
+    flags = Path("/proc/cpuinfo")
+    if not flags.is_file() or "vnni" not in flags.read_text(encoding="utf-8"):
+        pytest.skip("this processor does not say that it has VNNI")
+    assert not onnx_runtime.sums_of_bytes_overflow()
 
 
 @pytest.mark.parametrize("runtime", ["torch", "onnx", "onnx-int8"])
