@@ -174,7 +174,7 @@ def _faces_of_mark(chart: Chart) -> None:
     try:
         faces = mark_in_address(chart.key, st.query_params.to_dict())
     except links.BadLink as error:
-        st.warning(f"The address is not understood: {plain(str(error))}")
+        st.warning(f"The address is not understood: {plain(error)}")
         return
     if faces is None:
         return

@@ -79,7 +79,7 @@ def _in_address(default: Order, own: Sequence[str]) -> Choice | None:
             filter_from_query(query, own=("order", *own)), order_from_query(query, default)
         )
     except BadLink as error:
-        st.error(f"The address of this page is not understood. {plain(str(error))}")
+        st.error(f"The address of this page is not understood. {plain(error)}")
         st.button("Show all faces", on_click=_go, args=(FaceFilter(), default))
         return None
 

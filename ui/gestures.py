@@ -21,7 +21,7 @@ def say_done(act: Callable[[], str]) -> None:
     try:
         done = act()
     except StudioError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
+        st.toast(plain(error), icon=":material/error:")
     else:
         st.toast(plain(done))
 

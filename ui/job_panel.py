@@ -23,7 +23,7 @@ def start_button(label: str, start: Callable[[], Run], *, key: str, disabled: bo
         try:
             run = start()
         except StudioError as error:
-            st.error(plain(str(error)))
+            st.error(plain(error))
         else:
             st.toast(f"Job {run.id} is queued on {run.device}; it goes on when you leave the page.")
 

@@ -28,4 +28,4 @@ def show_picture(
     try:
         (place or st).image(read(), width=width, alt=alt)
     except (StudioError, ImageError) as error:
-        (place or st).caption(instead or f"No picture: {plain(str(error))}.")
+        (place or st).caption(instead or f"No picture: {plain(error)}.")

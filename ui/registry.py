@@ -48,7 +48,7 @@ def who_answers(studio: Studio, champion: Model) -> str:
     try:
         serving = studio.models.student()
     except ModelsNotReady as error:
-        return f"**Nobody answers now.** {plain(str(error))}"
+        return f"**Nobody answers now.** {plain(error)}"
     if serving.name == champion.name:
         return f"**`{champion.name}`** answers now."
     why = plain(_why_another(studio, champion))

@@ -29,7 +29,7 @@ def choose_session(studio: Studio, who: str) -> QueueQuery | None:
     try:
         query = session_of(st.query_params.to_dict())
     except BadLink as error:
-        st.error(f"The address of this page is not understood. {plain(str(error))}")
+        st.error(f"The address of this page is not understood. {plain(error)}")
         st.button("Faces without a label", on_click=open_session, args=(DEFAULT,))
         return None
     with st.expander(f"Session: {_summary(query)}", icon=":material/tune:"):
@@ -46,7 +46,7 @@ def _complete_address(studio: Studio) -> None:
         try:
             open_session(review_desk.named_queue(studio, name).query)
         except StudioError as error:
-            st.error(plain(str(error)))
+            st.error(plain(error))
             open_session(DEFAULT)
     elif not st.query_params:
         open_session(DEFAULT)

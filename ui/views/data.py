@@ -169,9 +169,9 @@ def _do(action: Callable[[], str]) -> None:
     try:
         said = action()
     except StaleVersion as error:
-        st.error(f"{plain(str(error))}. Look at the new state, then decide.")
+        st.error(f"{plain(error)}. Look at the new state, then decide.")
     except StudioError as error:
-        st.error(plain(str(error)))
+        st.error(plain(error))
     else:
         st.toast(said)
         st.rerun()

@@ -80,7 +80,7 @@ def _begin(start: Callable[[], object]) -> None:
     try:
         start()
     except StudioError as error:
-        st.error(plain(str(error)))
+        st.error(plain(error))
 
 
 def _progress(studio: Studio) -> None:

@@ -196,7 +196,7 @@ def _do(action, done: str) -> None:
     try:
         action()
     except StudioError as error:
-        st.error(plain(str(error)))
+        st.error(plain(error))
     else:
         st.toast(done)
         st.rerun()

@@ -75,7 +75,7 @@ def _form(studio: Studio, overview: retraining.Overview) -> None:
         try:
             run = retraining.start(studio, preset, device, **options)
         except StudioError as error:
-            st.error(plain(str(error)))
+            st.error(plain(error))
         else:
             st.session_state["run"] = run.id  # the page shows it below
             st.toast(f"Run {run.id} is queued on {run.device}.")
@@ -124,6 +124,6 @@ def _duration(studio: Studio, preset: str, device: str, replay: bool) -> None:
             with st.spinner("Measuring for some seconds …"):
                 retraining.measure_speed(studio, preset, device)
         except StudioError as error:
-            st.error(plain(str(error)))
+            st.error(plain(error))
         else:
             st.rerun()
