@@ -52,7 +52,7 @@ class FaceNetwork(nn.Module):
         self.card = card
         self.use_memory_format(torch.channels_last)
         # Buffers: they follow the network to its device once, and CUDA graphs can record them.
-        mean, scale = _mean_and_scale(card)
+        mean, scale = _mean_and_scale(card, self.device)
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("scale", scale, persistent=False)
 

@@ -119,7 +119,6 @@ def test_devices_are_named_or_refused_in_one_line():
 
 
 @pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_cuda_answers_as_the_cpu_does(student):
     crops = np.random.default_rng(2).integers(0, 256, (8, 112, 112, 3), dtype=np.uint8)
     answers = [load_runtime(student, device=d).predict_batch(crops) for d in ("cpu", "cuda:0")]

@@ -315,7 +315,6 @@ def test_a_backbone_in_half_precision_changes_angles_little(student, dtype):
 
 
 @pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_cuda_graphs_answer_as_pytorch_does_for_any_number_of_crops(student):
     exact = load_runtime(student.checkpoint)
     graphs = load_runtime(student.checkpoint, "cuda-graphs", "cuda:0")
@@ -328,7 +327,6 @@ def test_cuda_graphs_answer_as_pytorch_does_for_any_number_of_crops(student):
 
 
 @pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_graphs_are_recorded_while_other_threads_use_the_device(student):
     """A global capture mode would fail as soon as another thread allocates."""
     eager = load_runtime(student.checkpoint, "torch", "cuda:0")
@@ -342,7 +340,6 @@ def test_graphs_are_recorded_while_other_threads_use_the_device(student):
 
 
 @pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_auto_chooses_cuda_graphs_on_a_gpu(student, tmp_path, monkeypatch):
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path))
     assert load_runtime(student.checkpoint, "auto", "cuda:0").name == "cuda-graphs"

@@ -28,5 +28,7 @@ def test_bfloat16_is_used_where_the_processor_computes_in_it(
         assert layer(torch.ones(1, 4)).dtype == computed
 
 
-def test_a_gpu_always_may_use_it() -> None:
-    assert computes_bf16(torch.device("cuda"))
+@pytest.mark.cuda
+def test_a_gpu_uses_it_from_ampere_on() -> None:
+    has_instructions = torch.cuda.get_device_capability() >= (8, 0)
+    assert computes_bf16(torch.device("cuda")) == has_instructions

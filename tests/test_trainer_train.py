@@ -15,16 +15,18 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoint import CheckpointError, load_checkpoint
+from core.checkpoint import CheckpointError, ModelCard, load_checkpoint
+from core.face_network import FaceNetwork
+from core.networks import create_network
 from core.predictor import load_predictor
 from launch import main
 from tests.studio_files import write_network
 from tests.training_files import write_mask_set, write_pose_set
 from trainer.average import average, write_average
-from trainer.loop import Trainer
+from trainer.loop import Trainer, compiled
 from trainer.recipes import RECIPES, Recipe, find_recipe
 from trainer.run_folder import RunFolder, TrainingRefused
-from trainer.train import TrainingRequest, fit_temperature, train
+from trainer.train import TrainingRequest, fit_temperature, require_shares, train
 from trainer.views import Batch
 
 TINY = replace(
@@ -66,6 +68,36 @@ def test_a_run_leaves_a_checkpoint_that_predicts_and_everything_to_repeat_it(dat
     assert np.isfinite(
         answer.angles_deg
     ).all() and answer.mask_probabilities.sum() == pytest.approx(1)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("kind, recipe", [("student", "default"), ("pose-teacher", "lite0")])
+def test_a_run_on_a_gpu_reaches_its_end(data, tmp_path, kind, recipe):
+    tiny = replace(find_recipe(kind, recipe), input_px=32, batch_size=8, epochs=2, imagenet=False)
+    path = train(request(tiny, data, tmp_path / "run", task=kind, device="cuda:0"))
+    assert load_checkpoint(path).card.metrics["mae_deg"] > 0
+
+
+def test_a_network_answers_where_it_lies():
+    """As in the validation between two epochs on a GPU; "meta" computes shapes alone."""
+    network = create_network("mhpnet").to("meta")
+    crops = torch.zeros((2, 32, 32, 3), dtype=torch.uint8, device="meta")
+    answer = FaceNetwork(network, ModelCard(network="mhpnet", input_px=32)).eval()(crops)
+    assert answer.pose_logits.shape == (2, 3, 62) and answer.pose_logits.device.type == "meta"
+
+
+def test_a_batch_is_not_shared_until_nothing_is_left():
+    require_shares(TINY, 2)
+    with pytest.raises(TrainingRefused, match="3 processes cannot share batches of 4 faces"):
+        require_shares(TINY, 3)
+
+
+@pytest.mark.parametrize("device, language", [("cpu", "C++"), ("cuda", "C")])
+def test_without_a_compiler_a_network_stays_as_it_is(monkeypatch, caplog, device, language):
+    monkeypatch.setenv("PATH", "")
+    network = torch.nn.Linear(1, 1)
+    assert compiled(network, torch.device(device)) is network
+    assert f"no {language} compiler found" in caplog.text
 
 
 def test_a_network_overfits_a_few_faces(data, tmp_path, monkeypatch):

@@ -28,6 +28,7 @@ from trainer.jobs.run_files import RunFiles
 from trainer.loop import TrainingStopped
 from trainer.redistill import config_of, guarded, request_of
 from trainer.train import train
+from trainer.views import most_processes
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +46,11 @@ def _train(home: Home, run_id: int, stop: threading.Event) -> None:
     files = RunFiles.of(home, run_id)
     ray.init(logging_level=logging.WARNING)
     gpus = int(ray.cluster_resources().get("GPU", 0))
-    workers = config_of(described(home, run_id)).cluster_workers or gpus or 1
+    run = described(home, run_id)
+    most = most_processes(request_of(home, run).recipe)
+    workers = config_of(run).cluster_workers or min(gpus, most) or 1
     logger.info("training on %d workers%s", workers, ", a GPU each" * bool(gpus))
-    ask_teachers(home, described(home, run_id), workers, use_gpu=bool(gpus))
+    ask_teachers(home, run, workers, use_gpu=bool(gpus))
     trainer = TorchTrainer(
         train_rank,
         train_loop_config={"home": str(home.root), "run": run_id},

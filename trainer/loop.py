@@ -251,9 +251,13 @@ class Trainer:
 
 
 def compiled(network: nn.Module, device: torch.device) -> nn.Module:
-    """``network`` by torch.compile; as it is, with a warning, where there is no C++ compiler."""
-    if device.type == "cpu" and not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
-        logger.warning("no C++ compiler found: training is not compiled, and slower")
+    """``network`` by torch.compile; as it is, with a warning, where there is no compiler."""
+    # of what it writes itself: C++ for the CPU; for GPUs Triton's launchers, in C
+    language, compilers = ("C", ("cc", "gcc", "clang"))
+    if device.type == "cpu":
+        language, compilers = ("C++", ("c++", "g++", "clang++"))
+    if not any(shutil.which(name) for name in compilers):
+        logger.warning("no %s compiler found: training is not compiled, and slower", language)
         return network
     return torch.compile(network)  # type: ignore[return-value]
 

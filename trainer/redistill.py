@@ -72,7 +72,8 @@ class RetrainingConfig:
     ``val``) split on which champion and challenger are compared besides the held-out annotations.
     ``teachers`` None: those shipped; with no pair of mask and pose teacher the champion is its own
     teacher. ``champion``: the model to start from, by name and path, fixed when the run is made.
-    ``cluster_workers``: training processes on a Ray cluster, 0 = one for each of its GPUs, else 1.
+    ``cluster_workers``: training processes on a Ray cluster, 0 = one for each of its GPUs, as long
+    as each has 16 faces of a batch, else 1.
     """
 
     preset: str = "quick"

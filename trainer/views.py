@@ -31,6 +31,8 @@ MAX_YAW_TO_ROTATE_DEG = 60.0
 #: Fewer visible landmarks than this do not place a drawn mask well.
 MIN_LANDMARKS_TO_DRAW = 6
 UNMASKED = MASK_CLASSES.index(MaskLabel.UNMASKED)
+#: Batch normalisation of fewer faces is noise.
+FACES_A_PROCESS = 16
 
 
 class Position(NamedTuple):
@@ -90,6 +92,11 @@ def epoch_batches(
     positions = [Position(epoch, place, int(row)) for place, row in enumerate(rows)]
     batches = (positions[i * recipe.batch_size : (i + 1) * recipe.batch_size] for i in range(count))
     return [batch[rank::world] for batch in batches]
+
+
+def most_processes(recipe: Recipe) -> int:
+    """How many processes can share a batch so that batch normalisation still sees many faces."""
+    return max(1, recipe.batch_size // FACES_A_PROCESS)
 
 
 def steps_per_epoch(pool: FacePool, recipe: Recipe) -> int:
