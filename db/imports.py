@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -25,7 +26,8 @@ from db.records import FaceRecord
 #: Records in one transaction: short enough that people who label do not wait.
 CHUNK_SIZE = 200
 
-#: Opens the picture of a record; ValueError and OSError say why it cannot be used.
+#: Opens the picture of a record; ValueError and OSError say why it cannot be used. A file that it
+#: stores need not be flushed: the import does that.
 ReadPicture = Callable[[FaceRecord], Picture]
 #: What tells whether the file of a record is still the same, such as its size and time.
 FileState = Callable[[FaceRecord], object]
@@ -169,6 +171,7 @@ def _import_chunk(
             records.append((storable(entry), _open_picture(entry, read_picture)))
         except (ValueError, OSError) as error:
             skipped.append((entry.file, str(error)))
+    os.sync()  # the pictures are on the disk before rows name them: all at once, not one by one
     with write_transaction(db, durable=False):
         operation = f"import-{job.import_id}-{start}"
         counts, left_out = write_records(db, records, job.source, operation)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import db_workers
 import pytest
-from db_support import add_face, label, picture
+from db_support import add_face, files_below, label, picture
 
 from core.faces import FaceBox, MaskLabel
 from db import imports
@@ -111,6 +111,23 @@ def test_an_import_that_is_killed_leaves_whole_chunks_and_goes_on(
     report = import_path(home, root.parent)
     assert (report.records, report.counts["label_new"]) == (400, 400)
     assert report.resumed_at > 0
+
+
+def test_the_pictures_of_a_chunk_are_flushed_before_rows_name_them(
+    home: Home, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power failure labels named pictures that had never reached the disk."""
+    monkeypatch.setattr(imports, "CHUNK_SIZE", 4)
+    flushed: list[tuple[int, int]] = []
+
+    def note() -> None:
+        with connect(home, read_only=True) as db:
+            rows = db["images"].count
+        flushed.append((len(files_below(home.images_dir)), rows))
+
+    monkeypatch.setattr("os.sync", note)
+    import_path(home, folders)
+    assert flushed == [(4, 0), (7, 4), (8, 7)]  # the fifth is a copy of the first
 
 
 def photos(root: Path, *names: str) -> Path:
