@@ -1,6 +1,7 @@
 """Two models on the same faces: paired differences with intervals, per class and range of yaw.
 
-Everything is an error, so that in every figure less is better.
+Everything is an error, so that in every figure less is better. Pictures of one origin (album,
+video, person) look alike, so each origin counts as one, with the mean error of its faces.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from core.datasets import FaceSample
 from core.faces import MASK_CLASSES
 from core.head_pose import geodesic_deg, rotation_from_euler
-from core.intervals import Interval, compare_means
+from core.intervals import Interval, compare_means, compare_shares
 from core.metrics import YAW_BINS_DEG
 from core.predictor import Predictor
 from trainer.face_results import FaceResult, angles_deg, predict_faces
@@ -27,6 +28,7 @@ Pairs = Sequence[tuple[FaceResult, FaceResult]]
 class Comparison:
     """One figure of both models on the same ``n`` faces; ``worse`` > 0: the challenger errs more.
 
+    The faces come from so many ``origins``; the figures are means over these, not over the faces.
     Mask errors are the share of faces with the wrong class, pose errors and drift are degrees.
     ``part`` is "" for the whole benchmark, else a mask class or a range of |yaw|.
     """
@@ -35,6 +37,7 @@ class Comparison:
     figure: FigureName
     part: str
     n: int
+    origins: int
     champion: float
     challenger: float
     worse: float
@@ -42,13 +45,16 @@ class Comparison:
 
     def text(self) -> str:
         """One line for a person."""
+        where = f"{self.benchmark}, {self.part}" if self.part else self.benchmark
+        counted = f"n = {self.n}"
+        if self.origins < self.n:
+            counted += f" of {self.origins} origins, which count alike"
         if self.figure == "pose drift":
             return (
                 f"the head pose turned by {self.worse:.2f}° on average from the champion's on "
-                f"{self.benchmark} (n = {self.n}), where no pose is labelled"
+                f"{where} ({counted}), where no pose is labelled"
             )
-        where = f"{self.benchmark}, {self.part}" if self.part else self.benchmark
-        return f"{self.figure} on {where} (n = {self.n}): {self._change()}"
+        return f"{self.figure} on {where} ({counted}): {self._change()}"
 
     def _change(self) -> str:
         factor, unit = (100.0, "%") if self.figure == "mask error" else (1.0, "°")
@@ -80,7 +86,7 @@ def _mask_comparisons(pairs: Pairs, benchmark: str) -> list[Comparison]:
     wrong = np.array([[mask_class(r) for r in pair] for pair in pairs]) != true[:, None]  # (n, 2)
     parts = {"": np.ones(len(true), bool)}
     parts |= {str(label): true == index for index, label in enumerate(MASK_CLASSES)}
-    return _comparisons(benchmark, "mask error", wrong.astype(float), parts)
+    return _comparisons(benchmark, "mask error", pairs, wrong.astype(float), parts)
 
 
 def _pose_comparisons(pairs: Pairs, benchmark: str) -> list[Comparison]:
@@ -93,7 +99,7 @@ def _pose_comparisons(pairs: Pairs, benchmark: str) -> list[Comparison]:
     yaw = np.abs(true[:, 0])
     parts = {"": np.ones(len(true), bool)}
     parts |= {f"yaw {low}–{high}°": (low <= yaw) & (yaw < high) for low, high in YAW_BINS_DEG}
-    return _comparisons(benchmark, "pose error", errors, parts)
+    return _comparisons(benchmark, "pose error", pairs, errors, parts)
 
 
 def _drift_comparisons(pairs: Pairs, benchmark: str) -> list[Comparison]:
@@ -105,23 +111,31 @@ def _drift_comparisons(pairs: Pairs, benchmark: str) -> list[Comparison]:
     rotations = rotation_from_euler(*np.moveaxis(angles, -1, 0))  # (n, 2, 3, 3)
     turned = geodesic_deg(rotations[:, 0], rotations[:, 1])
     errors = np.stack([np.zeros_like(turned), turned], axis=1)
-    return _comparisons(benchmark, "pose drift", errors, {"": np.ones(len(turned), bool)})
+    parts = {"": np.ones(len(turned), bool)}
+    return _comparisons(benchmark, "pose drift", pairs, errors, parts)
 
 
 def _comparisons(
-    benchmark: str, figure: FigureName, errors: np.ndarray, parts: Mapping[str, np.ndarray]
+    benchmark: str,
+    figure: FigureName,
+    pairs: Pairs,
+    errors: np.ndarray,
+    parts: Mapping[str, np.ndarray],
 ) -> list[Comparison]:
     """A comparison for each part that has faces; errors (n, 2) of champion and challenger."""
+    compare_errors = compare_shares if figure == "mask error" else compare_means
+    origins = _origins(pairs)
     made = []
     for part, rows in parts.items():
         if rows.any():
-            paired = compare_means(errors[rows, 0], errors[rows, 1])
+            paired = compare_errors(*_mean_by_origin(errors[rows], origins[rows]).T)
             made.append(
                 Comparison(
                     benchmark=benchmark,
                     figure=figure,
                     part=part,
-                    n=paired.n,
+                    n=int(rows.sum()),
+                    origins=paired.n,
                     champion=paired.first,
                     challenger=paired.second,
                     worse=paired.difference,
@@ -129,6 +143,20 @@ def _comparisons(
                 )
             )
     return made
+
+
+def _origins(pairs: Pairs) -> np.ndarray:
+    """A number for the origin of each face (n,); one that belongs to none is its own."""
+    names = [first.sample.group or place for place, (first, _) in enumerate(pairs)]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names])
+
+
+def _mean_by_origin(errors: np.ndarray, origins: np.ndarray) -> np.ndarray:
+    """Errors (n, 2) of faces as those of their origins (n,): (number of origins, 2)."""
+    _, rows, faces = np.unique(origins, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(rows, weights=column) for column in errors.T], axis=1)
+    return sums / faces[:, None]
 
 
 def has_mask(pair: tuple[FaceResult, FaceResult]) -> bool:

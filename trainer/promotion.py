@@ -1,7 +1,8 @@
 """Whether a challenger may replace the champion: stated tolerances, and reasons in words.
 
-Three outcomes: ``promoted`` (nowhere worse than tolerated, and that is sure), ``rejected`` (surely
-worse somewhere) and ``person`` (the data do not tell; somebody has to look).
+Three outcomes: ``promoted`` (nowhere worse than tolerated, and sure of it on every benchmark that
+has faces enough), ``rejected`` (surely worse somewhere) and ``person`` (the data do not tell;
+somebody has to look).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class Tolerances:
     """How much worse a challenger may be and still be promoted without a person.
 
     Differences are judged at the bad end of their 95 % interval. A whole benchmark must be shown
-    to stay within its tolerance; a part of it (a class, a range of yaw) must not be shown to
-    exceed its own.
+    to stay within its tolerance; a part of it (a class, a range of yaw) and a benchmark of fewer
+    faces must not be seen to exceed theirs. Faces of one origin count as one.
     """
 
     mask_error: float = 0.02  # share of faces with the wrong class, on a whole benchmark
@@ -31,8 +32,8 @@ class Tolerances:
     pose_error_deg: float = 0.5  # mean absolute error of the three angles, on a whole benchmark
     pose_error_part_deg: float = 1.0  # the same in one range of |yaw|
     drift_deg: float = 4.0  # mean turn away from the champion's pose, where no pose is labelled
-    min_faces: int = 40  # fewer faces do not prove that all is well
-    min_faces_part: int = 10  # fewer faces do not prove a loss either
+    min_faces: int = 40  # of different origin; fewer do not prove that all is well
+    min_faces_part: int = 10  # fewer do not prove a loss either
     max_changed: float = 0.25  # share of held-out faces whose class changes; see ``decide``
 
 
@@ -56,8 +57,9 @@ def decide(
     surely_worse = [c.text() for c in comparisons if _surely_worse(c, limits)]
     if surely_worse:
         return Decision(verdict="rejected", reasons=tuple(surely_worse))
-    enough = [c for c in comparisons if not c.part and c.n >= limits.min_faces]
-    doubts = [c.text() for c in enough if not _surely_fine(c, limits)] + _missing(enough, limits)
+    enough = [c for c in comparisons if not c.part and c.origins >= limits.min_faces]
+    doubts = [f"{c.text()}: {limit}" for c in comparisons if (limit := _doubt(c, limits))]
+    doubts += _missing(enough, limits)
     if changed > limits.max_changed and not _independent_masks(enough):
         doubts.append(
             f"the answer changes on {changed:.0%} of the held-out faces (up to "
@@ -83,17 +85,27 @@ def _surely_worse(comparison: Comparison, limits: Tolerances) -> bool:
 
     Drift has no right and wrong, so it never rejects.
     """
-    if comparison.figure == "pose drift" or comparison.n < limits.min_faces_part:
+    if comparison.figure == "pose drift" or comparison.origins < limits.min_faces_part:
         return False
     if comparison.worse_ci95 is None:
         return False
     return comparison.worse > tolerance(comparison, limits) and comparison.worse_ci95[0] > 0
 
 
-def _surely_fine(comparison: Comparison, limits: Tolerances) -> bool:
+def _doubt(comparison: Comparison, limits: Tolerances) -> str:
+    """What about a figure, that is not surely worse, a person should look at; "" for nothing."""
+    most = tolerance(comparison, limits)
+    said = f"{100 * most:g} points" if comparison.figure == "mask error" else f"{most:g}°"
+    if comparison.worse > most:
+        return f"more than the {said} that are tolerated"
+    if comparison.part or comparison.origins < limits.min_faces or _surely_fine(comparison, most):
+        return ""
+    return f"{said} are tolerated, and the faces are too few to rule out more"
+
+
+def _surely_fine(comparison: Comparison, most: float) -> bool:
     """Even the bad end of the interval is tolerated."""
-    interval = comparison.worse_ci95
-    return interval is not None and interval[1] <= tolerance(comparison, limits)
+    return comparison.worse_ci95 is not None and comparison.worse_ci95[1] <= most
 
 
 def _independent_masks(enough: Sequence[Comparison]) -> bool:
@@ -103,12 +115,12 @@ def _independent_masks(enough: Sequence[Comparison]) -> bool:
 
 def _missing(enough: Sequence[Comparison], limits: Tolerances) -> list[str]:
     """What was not measured on enough faces."""
-    least = f"at least {limits.min_faces} faces"
+    least = f"at least {limits.min_faces} faces of different origin"
     missing = []
     if not any(c.benchmark == HELD_OUT and c.figure != "pose drift" for c in enough):
         missing.append(f"too few held-out annotations tell what was learned: {least} are needed")
     if not any(c.figure == "mask error" for c in enough):
-        missing.append(f"masks were not measured: no benchmark has {least} with a mask label")
+        missing.append(f"masks were not measured: no benchmark has {least}, labelled")
     if not any(c.figure in ("pose error", "pose drift") for c in enough):
         missing.append(f"head pose was not measured: no benchmark has {least}")
     return missing
