@@ -13,9 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlite_utils import Database
+
 from db.backup_archive import DATABASE_IN_ARCHIVE, extract_database, extract_files, write_archive
-from db.database import connect, explained, write_transaction
-from db.errors import BackupRefused
+from db.database import connect, explained
+from db.errors import BackupRefused, DatabaseBusy
 from db.file_time import file_time
 from db.fresh_ids import TABLES, highest_ids, keep_highest_ids
 from db.home import Home
@@ -95,9 +97,9 @@ def restore(root: Path | None, source: Path) -> BackupReport:
                 old.backup(new)
         open_home(staged.root)  # an older backup is upgraded
         files = extract_files(source, home) if is_archive else 0
-        before = _set_aside(home)
-        _replace(home, staged)
-    return BackupReport(path=source, files=files, labels=labels, before=before)
+        damaged = _move_away(home) if _is_damaged(home, scratch) else None
+        aside = _replace(home, staged)
+    return BackupReport(path=source, files=files, labels=labels, before=damaged or aside)
 
 
 def copy_database(home: Home, target: Path) -> Path:
@@ -145,32 +147,24 @@ def _opened(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{database.as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _set_aside(home: Home) -> Path | None:
-    """Back up the present database; a damaged one is moved away, with its log.
+def _is_damaged(home: Home, scratch: Path) -> bool:
+    """Whether there is a database of which no sound copy can be made.
 
     What is no damage, such as a full disk or a lock, is raised, and the database stays in use.
     """
     if not home.database_path.is_file():
-        return None
-    aside = home.backups_dir / f"before-restore-{file_time()}.db"
+        return False
+    copy = scratch / "present.db"
     try:
-        _check(copy_database(home, aside))
+        _check(copy_database(home, copy))
     except (sqlite3.DatabaseError, BackupRefused) as error:
-        aside.unlink(missing_ok=True)
-        if not _is_damage(error):
+        cause = error.__cause__ if isinstance(error, BackupRefused) else error
+        if isinstance(cause, sqlite3.OperationalError):
             raise
-        return _move_away(home)
-    try:
-        copy_database(home, aside)  # again: the check takes a while, and people label meanwhile
-    except sqlite3.OperationalError:
-        aside.unlink()
-        raise
-    return aside
-
-
-def _is_damage(error: sqlite3.DatabaseError | BackupRefused) -> bool:
-    cause = error.__cause__ if isinstance(error, BackupRefused) else error
-    return not isinstance(cause, sqlite3.OperationalError)
+        return True
+    finally:
+        copy.unlink(missing_ok=True)
+    return False
 
 
 def _move_away(home: Home) -> Path:
@@ -182,20 +176,39 @@ def _move_away(home: Home) -> Path:
     return target
 
 
-def _replace(home: Home, staged: Home) -> None:
-    """Put the staged database in the place of the present one, in one transaction.
+def _replace(home: Home, staged: Home) -> Path | None:
+    """Put the staged database in the place of the present one, in one transaction; its backup.
 
-    What comes in afterwards gets numbers that neither has given: labels that wait in a browser,
-    links and the files of runs still name what was there.
+    The first page takes the write lock, and others still read the old state. Only now that is
+    backed up, so no label comes in afterwards that the new state would overwrite.
     """
     from db.migrations import open_home  # migrations make backups
 
-    damaged = () if home.database_path.is_file() else home.backups_dir.glob("damaged-*.sqlite")
-    untold = _UNTOLD_IDS * len([*damaged])  # all of them: the same backup may come back twice
+    is_new = not home.database_path.is_file()
+    aside = None if is_new else home.backups_dir / f"before-restore-{file_time()}.db"
     open_home(home.root)  # an older one is upgraded; where there is none, it is made
     with connect(staged) as new, connect(home) as present:
-        with write_transaction(present):  # while the numbers are read, nothing comes in
-            ours, theirs = highest_ids(present), highest_ids(new)
-            given = {name: max(ours[name], theirs[name] + untold) for name in TABLES}
-            keep_highest_ids(new, given)
-        new.conn.backup(present.conn)
+
+        def before_the_second_page(status: int, remaining: int, pages: int) -> None:
+            if status == sqlite3.SQLITE_BUSY:  # of which sqlite3 would never tire
+                raise DatabaseBusy(
+                    f"another program has kept {home.database_path} locked: close it, then restore "
+                    "again; nothing was changed"
+                )
+            if remaining == pages - 1:
+                if aside:
+                    copy_database(home, aside)
+                _give_no_number_twice(home, new, is_new)
+
+        new.conn.backup(present.conn, pages=1, progress=before_the_second_page)
+    return aside
+
+
+def _give_no_number_twice(home: Home, new: Database, is_new: bool) -> None:
+    """What comes in afterwards gets numbers that neither database has given: labels that wait in a
+    browser, links and the files of runs still name what was there."""
+    damaged = home.backups_dir.glob("damaged-*.sqlite") if is_new else ()
+    untold = _UNTOLD_IDS * len([*damaged])  # all of them: the same backup may come back twice
+    with connect(home, read_only=True) as present:
+        ours, theirs = highest_ids(present), highest_ids(new)
+    keep_highest_ids(new, {name: max(ours[name], theirs[name] + untold) for name in TABLES})

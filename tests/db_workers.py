@@ -8,13 +8,16 @@ import sqlite3
 import sys
 import time
 from collections.abc import Sequence
+from itertools import count as numbers
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest.mock import patch
 
+from db_support import add_face, label
+
 from core.faces import MaskLabel
 from db.annotations import annotate, current_annotation
-from db.database import connect, open_connection
+from db.database import connect, open_connection, write_transaction
 from db.events import StaleVersion
 from db.home import Home
 from db.labels import Change
@@ -68,6 +71,19 @@ def add_to_one_face(root: Path, annotator: str, face: int, count: int) -> None:
         except StaleVersion:
             continue
     db.close()
+
+
+def add_and_label(root: Path, first_seed: int, said: Path, enough: Path) -> None:
+    """Add faces, each with its label, and note every one that the database confirmed."""
+    home = Home(root)
+    with said.open("w", buffering=1) as notes:
+        for seed in numbers(first_seed):
+            if enough.exists():
+                return
+            with connect(home) as db, write_transaction(db):
+                face = add_face(db, home, seed)
+                label(db, face, MaskLabel.MASKED)
+            notes.write(f"{face}\n")
 
 
 def take_faces(root: Path, annotator: str, said: Path) -> None:

@@ -18,7 +18,7 @@ from db.backup import back_up, restore
 from db.backup_archive import extract_files
 from db.check import find_faults
 from db.database import connect
-from db.errors import BackupRefused, NotFound
+from db.errors import BackupRefused, DatabaseBusy, NotFound
 from db.faces import get_face
 from db.home import Home
 from db.migrations import open_home
@@ -200,3 +200,45 @@ def test_labels_given_while_an_archive_is_unpacked_are_set_aside(
     with closing(sqlite3.connect(report.before)) as before:
         said = "SELECT mask_label FROM annotations WHERE face_id = 1"
         assert before.execute(said).fetchone() == ("unmasked",)
+
+
+def faces_labelled_in(database: Path) -> set[int]:
+    with closing(sqlite3.connect(database)) as db:
+        return {row[0] for row in db.execute("SELECT face_id FROM annotation_events")}
+
+
+def test_a_label_given_during_a_restore_is_in_one_of_the_two_databases(
+    home: Home, tmp_path: Path
+) -> None:
+    """One that came between the backup of the old state and the new one was in neither."""
+    back_up(home, tmp_path / "monday.db")
+    notes = {seed: tmp_path / f"said-{seed}" for seed in (1_000, 100_000)}
+    enough = tmp_path / "enough"
+    writers = [
+        db_workers.start(db_workers.add_and_label, home.root, seed, said, enough)
+        for seed, said in notes.items()
+    ]
+    for said in notes.values():
+        db_workers.wait_for(said)
+    kept = [restore(home.root, tmp_path / "monday.db").before for _ in range(8)]
+    enough.touch()
+    db_workers.finish(writers)
+    confirmed = [int(face) for said in notes.values() for face in said.read_text().split()]
+    assert len(confirmed) == len(set(confirmed)) > 20  # no number was given twice, either
+    databases = [path for path in (*kept, home.database_path) if path]
+    assert set(confirmed) <= set().union(*map(faces_labelled_in, databases))
+
+
+def test_a_restore_that_gets_no_lock_changes_nothing(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(home, tmp_path / "monday.db")
+    monkeypatch.setattr("db.database.BUSY_TIMEOUT_S", 0.2)
+    before = files_below(home.backups_dir)
+    other = db_workers.start(db_workers.hold_lock, home.database_path, 60.0, tmp_path / "held")
+    db_workers.wait_for(tmp_path / "held")
+    with pytest.raises(DatabaseBusy, match="locked"):
+        restore(home.root, tmp_path / "monday.db")
+    other.kill()
+    other.join()
+    assert files_below(home.backups_dir) == before and len(labels(home)) == 60
