@@ -185,7 +185,7 @@ def evaluate(args: argparse.Namespace) -> int:
     report = {
         "data": str(args.data),
         "split": args.split,
-        "runtime": args.runtime,
+        "runtime": predictor.runtime.name,
     } | result.report()
     _give_figures(args, report, terminal.metrics_table(report))
     return 0

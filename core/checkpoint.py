@@ -40,6 +40,10 @@ _ALLOWED: Mapping[str, tuple[Any, ...]] = {
 }
 
 
+#: What JSON from strangers can make a card raise; the last two: endless numbers and brackets.
+_CARD_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
 class CheckpointError(ValueError):
     """A model file that cannot be used; the message is one clear line."""
 
@@ -151,8 +155,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+            tensors = {name: _float32(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, RuntimeError) as error:  # RuntimeError: odd number formats
         hint = " (a .pth? try `launch.py convert`)" if path.suffix != ".safetensors" else ""
         raise CheckpointError(f"{path}: not a safetensors file{hint}: {error}") from None
     if header.get("format") != FORMAT:
@@ -160,15 +164,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{path}: has format {header.get('format')!r}, expected {FORMAT!r}; "
             "foreign weights go through `launch.py convert`"
         )
-    tensors = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in tensors.items()
-    }
     return Checkpoint(parse_card(path, header.get("card", "")), tensors, sha256_of(path))
 
 
+def _float32(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Strict loading whose error lists every missing, unexpected and misshapen key."""
+    """Strict loading whose error lists every missing, unexpected, misshapen or infinite tensor."""
     own = network.state_dict()
     missing = sorted(own.keys() - tensors.keys())
     unexpected = sorted(tensors.keys() - own.keys())
@@ -177,6 +181,12 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str)
         raise CheckpointError(
             f"{source}: weights do not fit the network; missing: {_short(missing)}; "
             f"unexpected: {_short(unexpected)}; wrong shape: {_short(shapes)}"
+        )
+    endless = sorted(name for name, value in tensors.items() if not value.isfinite().all())
+    if endless:
+        raise CheckpointError(
+            f"{source}: some weights are no finite numbers, as of a training that failed: "
+            f"{_short(endless)}; take an earlier checkpoint"
         )
     network.load_state_dict(dict(tensors), strict=True)
 
@@ -199,5 +209,5 @@ def parse_card(path: Path, text: str) -> ModelCard:
         for name in ("mean", "std", "mask_classes"):
             values[name] = tuple(values[name])
         return ModelCard(**values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except _CARD_ERRORS as error:
         raise CheckpointError(f"{path}: its model card cannot be read: {error}") from None

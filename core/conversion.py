@@ -7,7 +7,6 @@ its 62 bins are decoded at their left edges. Class 0 is unmasked, 1 masked.
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,8 +76,9 @@ def read_pth(path: Path) -> Mapping[str, Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd pickles: refused below, in our words
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
-        # torch's own words advise to run the file's code; ours do not
+    except Exception:
+        # Damaged pickles raise nearly anything. Torch's own words advise to run the file's code;
+        # ours do not.
         raise CheckpointError(
             f"{path}: cannot be read as plain tensors: it is damaged, no .pth, or holds more than "
             "names and tensors, which is never run; save its state_dict() alone"

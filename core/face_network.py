@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from core.checkpoint import Checkpoint, ModelCard, load_weights
-from core.networks import create_network
+from core.checkpoint import Checkpoint, CheckpointError, ModelCard, load_weights
+from core.networks import NETWORKS, create_network
 from core.networks.outputs import FaceLogits
 
 
@@ -80,7 +80,15 @@ class FaceNetwork(nn.Module):
 
 
 def build_face_network(checkpoint: Checkpoint, source: str) -> FaceNetwork:
-    """The network that a checkpoint describes, filled, in eval mode on the CPU."""
+    """The network that a checkpoint describes, filled, in eval mode on the CPU.
+
+    Raises CheckpointError where this program has no such network, or the weights do not fit.
+    """
+    if checkpoint.card.network not in NETWORKS:
+        raise CheckpointError(
+            f"{source}: is of a network {checkpoint.card.network!r} that this version does not "
+            f"have; known: {', '.join(NETWORKS)}; a newer version may read it"
+        )
     network = create_network(checkpoint.card.network)
     load_weights(network, checkpoint.tensors, source)
     return FaceNetwork(network, checkpoint.card).eval()

@@ -15,7 +15,13 @@ import numpy as np
 
 from core.faces import MASK_CLASSES, MaskLabel
 from core.head_pose import geodesic_deg, wrap_deg
-from core.intervals import Interval, confusion_interval, mean_interval, proportion_interval
+from core.intervals import (
+    ConfusionStatistic,
+    Interval,
+    confusion_interval,
+    mean_interval,
+    proportion_interval,
+)
 
 YAW_BINS_DEG = ((0, 30), (30, 60), (60, 99))
 ECE_BINS = 15
@@ -114,7 +120,7 @@ class MaskMetrics:
     recall_ci95: Interval | None
     specificity: float | None  # unmasked faces called unmasked
     specificity_ci95: Interval | None
-    n_occluded: int  # unmasked faces with a hand, scarf, cup… over the lower face
+    n_occluded: int  # unmasked faces partly covered: by a hand, scarf, cup…
     specificity_occluded: float | None
     specificity_occluded_ci95: Interval | None
     three_class_accuracy: float
@@ -128,10 +134,10 @@ class MaskMetrics:
 
 
 def mask_metrics(true: np.ndarray, probabilities: np.ndarray, occluded: np.ndarray) -> MaskMetrics:
-    """Mask figures from true class indices (n,), probabilities (n, 3) and a lower-face flag (n,).
+    """Mask figures from true class indices (n,), probabilities (n, 3) and flags ``occluded`` (n,).
 
     Classes in the order of ``MASK_CLASSES``; ``occluded`` is True where something that need not be
-    a mask covers the lower face.
+    a mask covers part of the face.
     """
     if probabilities.shape != (len(true), len(MASK_CLASSES)) or not len(true):
         raise ValueError(
@@ -144,6 +150,7 @@ def mask_metrics(true: np.ndarray, probabilities: np.ndarray, occluded: np.ndarr
     bare_occluded = (true == UNMASKED) & occluded
     bare_occluded_hits = int((decided[bare_occluded] == UNMASKED).sum())
     three = confusion_counts(true, probabilities.argmax(axis=1), classes=len(MASK_CLASSES))
+    mean_f1 = macro_f1_of(three.sum(axis=1))
     return MaskMetrics(
         n=len(true),
         n_binary=int(binary.sum()),
@@ -161,8 +168,8 @@ def mask_metrics(true: np.ndarray, probabilities: np.ndarray, occluded: np.ndarr
             label.value: int(row[index]) / int(row.sum()) if row.sum() else None
             for index, (label, row) in enumerate(zip(MASK_CLASSES, three, strict=True))
         },
-        macro_f1=_defined(macro_f1(three)),
-        macro_f1_ci95=confusion_interval(macro_f1, three),
+        macro_f1=_defined(mean_f1(three)),
+        macro_f1_ci95=confusion_interval(mean_f1, three),
         classes=tuple(label.value for label in MASK_CLASSES),
         confusion=three.tolist(),
         ece=expected_calibration_error(true, probabilities),
@@ -198,13 +205,21 @@ def matthews_correlation(confusion: np.ndarray) -> np.ndarray:
     return _ratio(covariance, np.sqrt(margins))
 
 
-def macro_f1(confusion: np.ndarray) -> np.ndarray:
-    """Mean F1 over the classes that occur in the truth; counts (..., K, K) → (...)."""
-    true_count, predicted_count = confusion.sum(-1), confusion.sum(-2)  # (..., K)
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    f1 = _ratio(2 * hits, true_count + predicted_count)
-    occurs = true_count > 0
-    return _ratio(np.where(occurs, f1, 0.0).sum(-1), occurs.sum(-1))
+def macro_f1_of(true_count: np.ndarray) -> ConfusionStatistic:
+    """The mean F1 of the classes of which there are faces, by their ``true_count`` (K,).
+
+    It maps counts (..., K, K) → (...), NaN where one of these classes is missing. So a draw of a
+    bootstrap without the rarest class does not count as one that got every class right.
+    """
+    classes = np.flatnonzero(true_count)
+
+    def macro_f1(confusion: np.ndarray) -> np.ndarray:
+        true, predicted = confusion.sum(-1), confusion.sum(-2)  # (..., K)
+        hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+        f1 = np.where(true > 0, _ratio(2 * hits, true + predicted), np.nan)[..., classes]
+        return _ratio(f1.sum(-1), np.array(len(classes)))
+
+    return macro_f1
 
 
 def expected_calibration_error(

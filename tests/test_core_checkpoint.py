@@ -99,13 +99,36 @@ def test_what_is_not_a_checkpoint_of_ours_says_so_in_one_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "card", ["not json", "[]", '{"network": "mhpnet", "surprise": 1}', '{"input_px": 112}']
+    "card",
+    [
+        *("not json", "[]", '{"network": "mhpnet", "surprise": 1}', '{"input_px": 112}'),
+        "[" * 100_000,
+        '{"network": "mhpnet", "mask_temperature": 1%s}' % ("0" * 400),
+    ],
+    ids=["no-json", "list", "surprise", "no-network", "deep", "large"],
 )
 def test_a_model_card_that_cannot_be_read_is_refused(tmp_path, card):
     path = tmp_path / "m.safetensors"
     save_file({"a": torch.zeros(1)}, path, metadata={"format": FORMAT, "card": card})
     with pytest.raises(CheckpointError, match="model card"):
         load_checkpoint(path)
+
+
+def test_a_network_of_a_newer_version_is_named(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_checkpoint(path, ModelCard(network="mhpnet-9"), {"a": torch.zeros(1)})
+    with pytest.raises(CheckpointError, match="'mhpnet-9' that this version does not have"):
+        build_face_network(load_checkpoint(path), str(path))
+
+
+def test_weights_of_a_training_that_failed_are_refused(tmp_path):
+    path = tmp_path / "m.safetensors"
+    network = create_network("mhpnet")
+    with torch.no_grad():
+        network.mask_head.bias[1] = float("nan")
+    save_checkpoint(path, ModelCard(network="mhpnet"), network.state_dict())
+    with pytest.raises(CheckpointError, match=r"no finite numbers.*mask_head\.bias"):
+        build_face_network(load_checkpoint(path), str(path))
 
 
 def test_a_card_outside_its_ranges_is_refused():
@@ -198,6 +221,10 @@ def test_conversion_never_runs_code_and_never_overwrites(tmp_path):
     torch.save({"conv1.weight": torch.zeros(2)}, tmp_path / "other.pth")
     with pytest.raises(CheckpointError, match="do not fit"):
         convert_published_student(tmp_path / "other.pth", tmp_path / "m.safetensors")
+    for odd in (b"\x80\x02}b.", b"\x80\x02)R.", b"\x80\x02J"):
+        (tmp_path / "odd.pth").write_bytes(odd)
+        with pytest.raises(CheckpointError, match="cannot be read as plain tensors"):
+            convert_published_student(tmp_path / "odd.pth", tmp_path / "m.safetensors")
     assert not (tmp_path / "ran").exists() and not (tmp_path / "m.safetensors").exists()
     (tmp_path / "m.safetensors").write_text("mine")
     with pytest.raises(CheckpointError, match="is there already"):

@@ -26,7 +26,7 @@ from core.metrics import (
     binary_decision,
     expected_calibration_error,
     f1_score,
-    macro_f1,
+    macro_f1_of,
     mask_metrics,
     matthews_correlation,
     pose_metrics,
@@ -164,7 +164,14 @@ def test_figures_without_faces_are_none_and_not_zero() -> None:
 
 def test_macro_f1_leaves_out_classes_that_do_not_occur() -> None:
     confusion = np.array([[5, 0, 0], [0, 5, 0], [0, 0, 0]])
-    assert macro_f1(confusion) == pytest.approx(1.0)
+    assert macro_f1_of(confusion.sum(axis=1))(confusion) == pytest.approx(1.0)
+
+
+def test_a_rare_class_that_is_never_found_keeps_macro_f1_low_in_every_draw() -> None:
+    """Draws without its two faces had counted as perfect: the interval ended at 1."""
+    confusion = np.array([[300, 0, 0], [0, 198, 0], [2, 0, 0]])
+    interval = confusion_interval(macro_f1_of(confusion.sum(axis=1)), confusion)
+    assert interval is not None and interval[1] < 0.68
 
 
 def test_calibration_error_is_zero_when_confidence_is_earned() -> None:
@@ -204,7 +211,7 @@ def test_macro_f1_equals_the_mean_of_each_class(confusion: np.ndarray) -> None:
         if confusion[k].sum()
     ]
     if f1:
-        assert macro_f1(confusion) == pytest.approx(np.mean(f1))
+        assert macro_f1_of(confusion.sum(axis=1))(confusion) == pytest.approx(np.mean(f1))
 
 
 def test_the_wilson_interval_matches_published_values() -> None:

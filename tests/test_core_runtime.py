@@ -180,6 +180,16 @@ def test_weights_in_other_files_are_never_opened(tmp_path):
         load_onnx(tmp_path / "m.onnx")
 
 
+def test_sparse_weights_could_lie_in_other_files_too(tmp_path):
+    model = tiny_model(tmp_path / "m.onnx", TAGS)
+    node = model.graph.node.add(op_type="Constant", output=["w"])
+    values = node.attribute.add(name="sparse_value", type=onnx.AttributeProto.SPARSE_TENSOR)
+    values.sparse_tensor.values.data_location = TensorProto.EXTERNAL
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(CheckpointError, match="refers to other files or graphs, refused"):
+        load_onnx(tmp_path / "m.onnx")
+
+
 def test_a_file_beyond_the_size_bound_is_not_read(tmp_path, monkeypatch):
     tiny_model(tmp_path / "m.onnx", TAGS)
     monkeypatch.setattr(onnx_runtime, "MAX_FILE_BYTES", 100)

@@ -176,9 +176,16 @@ def test_faces_without_a_split_count_among_all_alone(tmp_path: Path) -> None:
     }
 
 
-def test_students_are_compared_on_the_same_faces(db: Database) -> None:
-    (student,) = mask_statistics.students_on_sample(db, faces=200)
+def test_students_are_counted_on_a_sample_of_the_labelled_faces(
+    db: Database, rows: list[dict[str, object]]
+) -> None:
+    (student,) = mask_statistics.students_on_sample(db, FaceFilter(), faces=200)
     assert student.serves and sum(student.confusion.values()) == 200
+    (student,) = mask_statistics.students_on_sample(db, FaceFilter(split="val"))
+    own = Counter(
+        (row["mask_label"], row["predicted_label"]) for row in rows if row["split"] == "val"
+    )
+    assert +Counter(student.confusion) == own and own
 
 
 def test_bins_are_named_and_bounded_by_their_edges() -> None:
@@ -293,6 +300,24 @@ def test_blur_lowers_the_sharpness_and_light_raises_the_brightness(
     assert blurred.brightness == pytest.approx(crisp.brightness, abs=0.02)
     lighter = measure_face(np.clip(astronaut_rgb.astype(int) + 40, 0, 255).astype(np.uint8), box)
     assert lighter.brightness > crisp.brightness + 0.1
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        FaceBox(-100, 50, 200, 200),  # half outside
+        FaceBox(0, 0, 150, 300),  # inside, but its square is not
+        FaceBox(290, 290, 20, 20),  # enlarged, in a corner
+    ],
+)
+def test_an_even_picture_is_even_up_to_its_edges(box: FaceBox) -> None:
+    measures = measure_face(np.full((300, 300, 3), 160, np.uint8), box)
+    assert measures == (0.0, pytest.approx(160 / 255))
+
+
+def test_a_face_beyond_the_picture_is_as_black_as_its_crop() -> None:
+    measures = measure_face(np.full((300, 300, 3), 160, np.uint8), FaceBox(400, 0, 50, 50))
+    assert measures == (0.0, 0.0)
 
 
 def test_an_import_keeps_what_the_set_says_of_occlusion(tmp_path: Path) -> None:

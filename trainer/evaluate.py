@@ -158,7 +158,10 @@ def _mask_metrics(mask: MaskColumns) -> MaskMetrics:
 
 
 def _is_occluded(sample: FaceSample) -> bool:
-    """Whether something, a mask or not, covers the lower face, as far as the data set says."""
+    """Whether something, a mask or not, covers the lower face or an unnamed part of it.
+
+    As the benchmark defines it: a level counts even where the set says that the lower face is free.
+    """
     return bool(sample.lower_face_occluded) or (sample.occlusion_level or 0) >= 1
 
 

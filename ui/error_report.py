@@ -18,7 +18,7 @@ from core.intervals import (
     interval_of_sums,
     proportion_interval,
 )
-from core.metrics import macro_f1, matthews_correlation
+from core.metrics import macro_f1_of, matthews_correlation
 from db.mask_statistics import ConfidenceBin, ScoreCounts
 from db.pose_statistics import ErrorSums, PoseCell
 from db.statistics import LabelPair
@@ -67,7 +67,8 @@ def correlation(scores: ScoreCounts) -> Figure:
 
 def mean_f1(counts: Mapping[LabelPair, int]) -> Figure:
     """Mean F1 of the classes that people found."""
-    return _figure(macro_f1, confusion_array(counts))
+    confusion = confusion_array(counts)
+    return _figure(macro_f1_of(confusion.sum(axis=1)), confusion)
 
 
 def calibration_error(bins: Sequence[ConfidenceBin]) -> Figure:

@@ -30,6 +30,8 @@ def load_runtime(path: Path, runtime: str = "torch", device: str = "cpu") -> Run
     if runtime not in RUNTIMES:
         raise CheckpointError(f"unknown runtime {runtime!r}; give one of {', '.join(RUNTIMES)}")
     if path.suffix == ".onnx":
+        if runtime == "cuda-graphs":
+            raise CheckpointError(f"{path}: computes on ONNX Runtime; leave out --runtime")
         return load_onnx(path)
     if runtime.startswith("onnx") and device != "cpu":
         raise CheckpointError(f"runtime {runtime!r} computes on the CPU; use --device cpu or auto")

@@ -130,6 +130,8 @@ def _is_self_contained(model: ModelProto) -> bool:
     for attribute in (attribute for node in graph.node for attribute in node.attribute):
         if attribute.HasField("g") or attribute.graphs:
             return False
+        if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
+            return False
         tensors += [attribute.t, *attribute.tensors]
     inside = all(tensor.data_location == tensor.DEFAULT for tensor in tensors)
     return inside and not graph.sparse_initializer and not model.functions

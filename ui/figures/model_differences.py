@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from core.faces import MASK_CLASSES, MaskLabel
 from core.intervals import Interval, compare_counts, interval_of_sums
-from core.metrics import macro_f1, matthews_correlation
+from core.metrics import macro_f1_of, matthews_correlation
 from db.filters import FaceFilter
 from db.paired_answers import PoseErrors, Triple
 from ui.figures.look import Look
@@ -19,6 +19,7 @@ from ui.figures.marks import mark_data, whiskers
 
 #: Confusion matrices (…, 3, 3) to one figure each.
 Statistic = Callable[[np.ndarray], np.ndarray]
+_EVERY = FaceFilter()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ def mask_differences(triples: Mapping[Triple, int]) -> list[Difference]:
         return []
     figures: list[tuple[str, Statistic, tuple[MaskLabel, ...]]] = [
         ("accuracy", _accuracy, ()),
-        ("macro F1", macro_f1, ()),
+        ("macro F1", macro_f1_of(joint.sum(axis=(1, 2))), ()),
         ("MCC, masked or not", _mcc, (MaskLabel.UNMASKED, MaskLabel.MASKED)),
     ]
     figures += [
@@ -155,7 +156,9 @@ _VERDICT_SYMBOLS = {
 }
 
 
-def difference_chart(found: Sequence[Difference], first: str, second: str, look: Look) -> go.Figure:
+def difference_chart(
+    found: Sequence[Difference], first: str, second: str, look: Look, faces: FaceFilter = _EVERY
+) -> go.Figure:
     """Every figure's change from the first model to the second, with its interval."""
     unit = found[0].unit if found else "points"
     n = max((one.n for one in found), default=0)
@@ -178,7 +181,9 @@ def difference_chart(found: Sequence[Difference], first: str, second: str, look:
             mode="markers",
             marker={"size": 12, "color": color, "symbol": _VERDICT_SYMBOLS[one.verdict]},
             error_x=whiskers(one.difference, low, high, color),
-            customdata=mark_data([FaceFilter(status="labelled", model=second, labels=one.labels)]),
+            customdata=mark_data(
+                [replace(faces, status="labelled", model=second, labels=one.labels)]
+            ),
             hovertext=f"<b>{one.verdict}</b>: {one.first:.2f} → {one.second:.2f}, change "
             f"{one.difference:+.2f} ({low:+.2f} to {high:+.2f}) {one.unit}",
             hoverinfo="text",
@@ -217,7 +222,7 @@ def cost_numbers(models: Sequence[ModelCost]) -> pd.DataFrame:
     )
 
 
-def cost_chart(models: Sequence[ModelCost], look: Look) -> go.Figure:
+def cost_chart(models: Sequence[ModelCost], look: Look, faces: FaceFilter = _EVERY) -> go.Figure:
     """Accuracy over the time a face takes; the area of a mark is the size of the file."""
     known = [one for one in models if one.accuracy is not None and one.latency_ms]
     slowest_ms = max((one.latency_ms for one in known), default=0)
@@ -244,7 +249,7 @@ def cost_chart(models: Sequence[ModelCost], look: Look) -> go.Figure:
                 "opacity": 0.85,
             },
             error_y=whiskers(one.accuracy, low, high, color),
-            customdata=mark_data([FaceFilter(status="labelled", model=one.model)]),
+            customdata=mark_data([replace(faces, status="labelled", model=one.model)]),
             hovertext=f"<b>{one.model}</b> ({one.role}): {one.accuracy:.1%} ({low:.1%} to "
             f"{high:.1%}), {one.latency_ms:.1f} ms a face, {size}",
             hoverinfo="text",
