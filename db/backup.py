@@ -26,6 +26,8 @@ from db.work_folders import WorkFolder
 
 #: Numbers left out for each damaged database: how many faces it had, it no longer tells.
 _UNTOLD_IDS = 1_000_000
+#: What SQLite says where it may not write beside a database that has a log.
+_CANNOT_LIE_THERE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +141,27 @@ def _check(database: Path) -> int:
                 return 0
             return int(db.execute("SELECT count(*) FROM annotation_events").fetchone()[0])
     except sqlite3.DatabaseError as error:
+        log, code = _log_of(database), getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if log.exists() and code in _CANNOT_LIE_THERE:
+            raise BackupRefused(
+                f"{database.name} cannot be read where it is, together with {log.name}: copy both "
+                "into a folder of yours and restore from there"
+            ) from error
         raise BackupRefused(f"{database.name} is no sound database ({error})") from error
 
 
 def _opened(database: Path) -> sqlite3.Connection:
-    """A file that nobody writes, which may lie where nobody can."""
-    return sqlite3.connect(f"{database.as_uri()}?mode=ro&immutable=1", uri=True)
+    """A database from anywhere, with what its log holds; nothing in it is changed.
+
+    A program may still write one that has a log, and SQLite needs to write beside it. One without
+    may lie where nobody can.
+    """
+    how = "" if _log_of(database).exists() else "&immutable=1"  # which would leave out the log
+    return sqlite3.connect(f"{database.as_uri()}?mode=ro{how}", uri=True)
+
+
+def _log_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}-wal")
 
 
 def _is_damaged(home: Home, scratch: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import tarfile
 from contextlib import closing
@@ -134,6 +135,45 @@ def test_an_old_backup_is_upgraded(tmp_path: Path) -> None:
     old = old_home(tmp_path / "old")
     restore(tmp_path / "new", old.database_path)
     assert labels(Home.at(tmp_path / "new")) == [(2, "masked", 1)]
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    """All files but the index of a log, which whoever reads it makes anew."""
+    names = [name for name in files_below(folder) if not name.endswith("-shm")]
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def test_the_database_of_a_killed_program_is_restored_with_its_log(
+    home: Home, tmp_path: Path
+) -> None:
+    """Hours of labels were left out: they lay in the log beside the file."""
+    program = db_workers.start(db_workers.label_and_die, home.root, 1)
+    program.join()
+    before = bytes_below(home.root)
+    assert program.exitcode == -signal.SIGKILL and before["maskpose.db-wal"]
+    assert restore(tmp_path / "new", home.database_path).labels == 61
+    assert labels(Home.at(tmp_path / "new"))[0] == (1, "unmasked", 2)
+    assert bytes_below(home.root) == before
+
+
+def test_the_database_of_a_running_program_is_restored_with_its_log(
+    home: Home, tmp_path: Path
+) -> None:
+    with connect(home) as db:
+        label(db, 1, MaskLabel.UNMASKED, base_version=1)
+        assert restore(tmp_path / "new", home.database_path).labels == 61
+        label(db, 2, MaskLabel.UNMASKED, base_version=1)  # and goes on
+    assert labels(Home.at(tmp_path / "new"))[0] == (1, "unmasked", 2)
+
+
+def test_a_log_that_cannot_be_read_is_not_left_out(home: Home, tmp_path: Path) -> None:
+    program = db_workers.start(db_workers.label_and_die, home.root, 1)
+    program.join()
+    index = home.root / "maskpose.db-shm"
+    index.unlink()
+    index.symlink_to("/nowhere/x")  # no folder is closed to root, but here nobody can make a file
+    with pytest.raises(BackupRefused, match=r"together with maskpose\.db-wal: copy both"):
+        restore(tmp_path / "new", home.database_path)
 
 
 def test_what_is_no_backup_is_refused_and_changes_nothing(home: Home, tmp_path: Path) -> None:
