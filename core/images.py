@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -20,16 +21,17 @@ from PIL import (  # the plugins are imported for their decoders, so that Pillow
     GifImagePlugin,  # noqa: F401
     Image,
     ImageCms,
-    JpegImagePlugin,  # noqa: F401
+    JpegImagePlugin,
     MpoImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
+    TiffImagePlugin,
     WebPImagePlugin,  # noqa: F401
 )
 
 #: The largest file read, in bytes (64 MiB): a camera's JPEG has 5 to 30.
 MAX_FILE_BYTES = 64 * 1024 * 1024
-#: The largest picture decoded, in pixels (width × height): 50 million take 150 MB as RGB.
+#: The largest picture decoded, in pixels (width × height). 50 million end as 150 MB of RGB; on the
+#: way they take 480 MiB, 670 if transparent, CMYK or turned, and 1,050 as a transparent WebP.
 MAX_PIXELS = 50_000_000
 #: File name endings of pictures, lower case: what a search through a folder picks up.
 IMAGE_SUFFIXES = frozenset(
@@ -40,7 +42,21 @@ IMAGE_SUFFIXES = frozenset(
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _EXPECTED = "expected a JPEG, PNG, WebP, BMP, TIFF or GIF picture"
 _SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
-_WHITE = (255, 255, 255, 255)
+
+#: Each scan of a JPEG goes over the whole picture and may take 34 bytes of the file. Progressive
+#: photographs have about 10; libtiff draws the same line for the JPEGs in its files.
+_MAX_SCANS = 100
+#: Parts of a file (chunks, segments, reads). Photographs of any size have a few thousand; a file of
+#: some megabytes can hold millions of empty ones, which keep a parser busy for minutes.
+_MAX_BLOCKS = 200_000
+_TOO_MANY_BLOCKS = "it consists of too many blocks"
+#: A marker with its length. What else follows an FF has none: stuffed and fill bytes, restarts, and
+#: the marks below C0, which decoders step over where they wait for a restart, or refuse.
+_JPEG_SEGMENT = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])(..)", re.DOTALL)
+_JPEG_START_LENGTH = 2
+_JPEG_SCAN, _JPEG_END = b"\xda", b"\xd9"
+#: libjpeg writes no longer side.
+_MAX_JPEG_SIDE_PX = 65_500
 
 #: EXIF orientation → how to turn the stored picture upright; 1 (or nonsense) needs nothing.
 _UPRIGHT = {
@@ -98,6 +114,10 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(_FiniteFile(data), formats=_FORMATS) as image:
             _check_size(image.size, shown)
+            if isinstance(image, JpegImagePlugin.JpegImageFile):
+                _check_scans(data, shown)
+            elif isinstance(image, TiffImagePlugin.TiffImageFile):
+                _check_tiles(image, shown)
             image.load()
             return _upright_rgb(image, shown)
     except ImageError:
@@ -120,23 +140,28 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
 
 
 class _FiniteFile(io.BytesIO):
-    """Bytes that can be read a limited number of times.
+    """Bytes that can be read a limited number of times: ``_MAX_BLOCKS``."""
 
-    A file of a few megabytes can hold millions of empty blocks, which keep Pillow's parsers busy
-    for minutes; photographs of any size need a few thousand reads.
-    """
-
-    _reads_left = 200_000
+    _reads_left = _MAX_BLOCKS
 
     def read(self, size: int | None = -1, /) -> bytes:
         self._reads_left -= 1
         if self._reads_left < 0:
-            raise OSError("it consists of too many blocks")
+            raise OSError(_TOO_MANY_BLOCKS)
         return super().read(size)
 
 
 def encode_jpeg(image_rgb: np.ndarray, quality: int = 92) -> bytes:
-    """A JPEG file of an RGB uint8 (H, W, 3) picture; ``quality`` in 1..95."""
+    """A JPEG file of an RGB uint8 (H, W, 3) picture; ``quality`` in 1..95.
+
+    Raises ``ImageError`` for a picture longer than any JPEG.
+    """
+    height_px, width_px = image_rgb.shape[:2]
+    if max(height_px, width_px) > _MAX_JPEG_SIDE_PX:
+        raise ImageError(
+            f"the picture has {width_px} × {height_px} pixels, a side of a JPEG at most "
+            f"{_MAX_JPEG_SIDE_PX:,}; shrink it"
+        )
     buffer = io.BytesIO()
     Image.fromarray(image_rgb).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
@@ -157,6 +182,39 @@ def _check_size(size: tuple[int, int], shown: str) -> None:
         raise ImageError(_too_many_pixels(shown, f"{width_px} × {height_px}"))
 
 
+def _check_scans(data: bytes, shown: str) -> None:
+    """Walks the segments of the first picture in a JPEG file, as the decoder will.
+
+    The bytes of a scan's marker also occur by chance: in thumbnails and profiles, which are
+    stepped over by their length, and in what phones put after the picture's end.
+    """
+    position, scans = _JPEG_START_LENGTH, 0
+    for _ in range(_MAX_BLOCKS):
+        segment = _JPEG_SEGMENT.search(data, position)
+        if segment is None or segment[1] == _JPEG_END:
+            return
+        scans += segment[1] == _JPEG_SCAN
+        if scans > _MAX_SCANS:
+            raise ImageError(
+                f"{shown}: the JPEG has more than {_MAX_SCANS} scans, photographs have about 10; "
+                "save it again"
+            )
+        position = segment.start(2) + int.from_bytes(segment[2])
+    raise OSError(_TOO_MANY_BLOCKS)
+
+
+def _check_tiles(image: TiffImagePlugin.TiffImageFile, shown: str) -> None:
+    """A tile is decoded whole, however little of it is in the picture."""
+    width_px = image.tag_v2.get(TiffImagePlugin.TILEWIDTH, 0)
+    height_px = image.tag_v2.get(TiffImagePlugin.TILELENGTH, 0)
+    if width_px * height_px > MAX_PIXELS:
+        limit = MAX_PIXELS // 1_000_000
+        raise ImageError(
+            f"{shown}: the picture is in tiles of {width_px} × {height_px} pixels, at most {limit} "
+            "million are read; save it without tiles"
+        )
+
+
 def _too_many_pixels(shown: str, came: str) -> str:
     limit = MAX_PIXELS // 1_000_000
     return f"{shown}: the picture has {came} pixels, at most {limit} million are read; shrink it"
@@ -166,7 +224,7 @@ def _upright_rgb(image: Image.Image, shown: str) -> np.ndarray:
     """RGB uint8 (H, W, 3) of a loaded picture of any colour mode."""
     orientation = _orientation(image)
     if image.mode in _SIXTEEN_BIT_MODES:
-        image = Image.fromarray((np.asarray(image) / 257.0 + 0.5).astype(np.uint8))
+        image = _eight_bits(image)
     elif image.mode in ("I", "F"):
         raise ImageError(
             f"{shown}: has 32 bits a pixel, whose black and white are not defined; "
@@ -175,13 +233,29 @@ def _upright_rgb(image: Image.Image, shown: str) -> np.ndarray:
     elif image.mode == "CMYK":
         image = _rgb_from_cmyk(image)
     elif image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
+        image = _on_white(image if image.mode == "RGBA" else image.convert("RGBA"))
     if image.mode != "RGB":
         image = image.convert("RGB")
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
     return np.array(image)  # a copy: what Pillow lends is read-only
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits ÷ 257, rounded, in 16-bit sums: floats would take four times the memory.
+
+    Of 257 h + d (h the high byte, |d| < 256) the first line leaves 256 h + d.
+    """
+    sixteen = np.array(image)
+    sixteen -= sixteen >> 8
+    sixteen += 127
+    return Image.fromarray((sixteen >> 8).astype(np.uint8))
+
+
+def _on_white(image_rgba: Image.Image) -> Image.Image:
+    white = Image.new("RGB", image_rgba.size, "white")
+    white.paste(image_rgba, mask=image_rgba)
+    return white
 
 
 def _orientation(image: Image.Image) -> int:

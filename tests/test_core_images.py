@@ -13,7 +13,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from core import images
 from core.images import ImageError, decode_image, encode_jpeg, encode_png, read_image
@@ -52,6 +52,25 @@ def png_with_header(width: int, height: int) -> bytes:
         + chunk(b"IDAT", zlib.compress(bytes(10_000)))
         + chunk(b"IEND", b"")
     )
+
+
+def with_scans(picture: np.ndarray, extra: int) -> bytes:
+    """A progressive JPEG whose last scan, a refinement, comes ``extra`` times more."""
+    data = file_of(Image.fromarray(picture), "JPEG", progressive=True)
+    last_scan = data[data.rfind(b"\xff\xda") : -2]
+    return data[:-2] + last_scan * extra + data[-2:]
+
+
+def tiled_tiff(side_px: int, tile_px: int) -> bytes:
+    """A grey TIFF of one deflated tile, of which the upper left corner is the picture."""
+    pixels = zlib.compress(bytes(tile_px * tile_px))
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[256] = tags[257] = side_px
+    tags[258], tags[259], tags[262], tags[277] = 8, 8, 1, 1  # bits, deflate, 0 is black, channels
+    tags[TiffImagePlugin.TILEWIDTH] = tags[TiffImagePlugin.TILELENGTH] = tile_px
+    tags[324], tags[325] = 8, len(pixels)  # where the tile lies
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels
+    return head + tags.tobytes(len(head))
 
 
 def assert_one_clear_line(error: ImageError, name: str) -> None:
@@ -140,6 +159,20 @@ def test_sixteen_bits_are_scaled_not_clipped(format_name: str) -> None:
     assert (np.abs(rgb[0, :, 0].astype(int) - np.arange(256)) <= 1).all()
 
 
+def test_each_sixteen_bit_value_becomes_the_nearest_of_eight() -> None:
+    values = np.arange(65_536, dtype=np.uint16).reshape(256, 256)
+    rgb = decode_image(file_of(Image.fromarray(values), "PNG"), "x")
+    assert np.abs(rgb[..., 0] - values / 257).max() < 0.503
+
+
+def test_half_transparent_pixels_are_mixed_with_white(picture: np.ndarray) -> None:
+    alpha = np.linspace(0, 255, picture.shape[0] * picture.shape[1]).reshape(picture.shape[:2])
+    rgba = np.dstack([picture, alpha.astype(np.uint8)])
+    rgb = decode_image(file_of(Image.fromarray(rgba), "PNG"), "x")
+    opacity = rgba[..., 3:] / 255
+    assert np.abs(rgb - (opacity * picture + (1 - opacity) * 255)).max() <= 1
+
+
 def test_transparent_pixels_lie_on_white(picture: np.ndarray) -> None:
     rgba = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
     rgba[:, :32, 3] = 0
@@ -178,6 +211,32 @@ def test_multi_picture_jpeg_of_phones_reads(picture: np.ndarray) -> None:
     frames = [Image.fromarray(picture), Image.fromarray(255 - picture)]
     data = file_of(frames[0], "MPO", save_all=True, append_images=frames[1:])
     assert np.abs(decode_image(data, "x").astype(int) - picture).mean() < 8
+
+
+def test_progressive_jpegs_with_many_scans_read(picture: np.ndarray) -> None:
+    plain = file_of(Image.fromarray(picture), "JPEG", progressive=True)
+    many = with_scans(picture, 100 - plain.count(b"\xff\xda"))
+    assert decode_image(many, "x").shape == picture.shape
+
+
+def test_marks_of_scans_that_are_none_are_not_counted(picture: np.ndarray) -> None:
+    """In a comment, in the other pictures of a file, and in a motion photo's video."""
+    mark = b"\xff\xda\x00\x08" * 1000
+    image = Image.fromarray(picture)
+    noise = random.Random(0).randbytes(2_000_000)
+    frames = [Image.fromarray(np.roll(picture, shift, axis=1)) for shift in range(20)]
+    many = {"save_all": True, "append_images": frames, "progressive": True}
+    for data in (
+        file_of(image, "JPEG", comment=mark),
+        file_of(image, "JPEG", progressive=True) + mark + noise,
+        file_of(image, "MPO", **many),
+    ):
+        assert data.count(b"\xff\xda") > 100
+        assert np.abs(decode_image(data, "x").astype(int) - picture).mean() < 8
+
+
+def test_tiles_larger_than_the_picture_read() -> None:
+    assert decode_image(tiled_tiff(100, 128), "x").shape == (100, 100, 3)
 
 
 def test_the_content_decides_not_the_name(picture: np.ndarray) -> None:
@@ -245,6 +304,65 @@ def test_millions_of_empty_blocks_do_not_keep_the_parser_busy() -> None:
     data = png_with_header(9, 9)
     with pytest.raises(ImageError, match="too many blocks"):
         decode_image(data[:33] + chunk * 300_000 + data[33:], "blocks.png")
+
+
+def test_hundreds_of_scans_are_refused_before_they_are_decoded() -> None:
+    data = with_scans(np.zeros((1024, 1024, 3), np.uint8), 2000)
+    start = time.perf_counter()
+    with pytest.raises(ImageError, match="more than 100 scans") as caught:
+        decode_image(data, "scans.jpg")
+    assert time.perf_counter() - start < 0.5
+    assert_one_clear_line(caught.value, "scans.jpg")
+
+
+@pytest.mark.parametrize("disguise", [b"\xff", b"\xff\x01", b"\xff\xd0", b"\xff\xe0\x00\x00"])
+def test_scans_behind_marks_that_decoders_step_over_are_counted(
+    picture: np.ndarray, disguise: bytes
+) -> None:
+    def disguised(extra: int) -> bytes:
+        head, first, others = with_scans(picture, extra).partition(b"\xff\xda")
+        return head + first + others.replace(b"\xff\xda", disguise + b"\xff\xda")
+
+    assert decode_image(disguised(5), "x").shape == picture.shape
+    with pytest.raises(ImageError, match="more than 100 scans"):
+        decode_image(disguised(200), "scans.jpg")
+
+
+def test_scans_behind_an_invalid_mark_in_the_place_of_a_restart_are_counted(
+    picture: np.ndarray,
+) -> None:
+    image = Image.fromarray(picture)
+    data = file_of(image, "JPEG", progressive=True, restart_marker_blocks=1)
+    start = data.rfind(b"\xff\xda")
+    header = data[start : start + 2 + data[start + 3]]
+    invalid = b"\xff\x02\x7f\x00"  # whoever takes it for a segment steps over 32 kB
+
+    def hidden(extra: int) -> bytes:
+        return data[:-2] + (header + invalid) * extra + data[-2:]
+
+    assert decode_image(hidden(5), "x").shape == picture.shape
+    with pytest.raises(ImageError, match="more than 100 scans"):
+        decode_image(hidden(200), "scans.jpg")
+
+
+def test_millions_of_empty_segments_behind_a_scan_are_refused(picture: np.ndarray) -> None:
+    data = encode_jpeg(picture)
+    with pytest.raises(ImageError, match="too many blocks"):
+        decode_image(data[:-2] + b"\xff\xe1\x00\x02" * 300_000 + data[-2:], "blocks.jpg")
+
+
+def test_a_tile_much_larger_than_the_picture_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(ImageError, match="tiles of 16384 × 16384 pixels") as caught:
+        decode_image(tiled_tiff(16, 16_384), "tile.tif")
+    assert_one_clear_line(caught.value, "tile.tif")
+
+
+def test_a_picture_longer_than_any_jpeg_is_refused() -> None:
+    row = np.zeros((1, 65_501, 3), np.uint8)
+    assert decode_image(encode_jpeg(row[:, 1:]), "x").shape == (1, 65_500, 3)
+    for picture in (row, row.swapaxes(0, 1)):
+        with pytest.raises(ImageError, match="65,500"):
+            encode_jpeg(picture)
 
 
 def test_files_over_the_byte_limit_are_refused() -> None:
