@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.faces import FaceBox, FacePrediction, HeadPose, MaskLabel, MaskPrediction
-from core.images import encode_jpeg, read_image
+from core.images import encode_jpeg, encode_png, read_image
 from ui.photo_files import Answer, answer_photos, find_photos
 
 FACE = FacePrediction(
@@ -112,6 +113,34 @@ def test_drawings_never_replace_a_file(tmp_path: Path, photo: bytes) -> None:
     drawn = read_image(drawings / "face-faces-2.jpg")
     assert drawn.shape == (64, 96, 3)
     assert np.ptp(drawn) > 50  # something was drawn on the even grey
+
+
+def test_a_panorama_too_long_for_a_jpeg_keeps_its_answer_and_the_others(
+    tmp_path: Path, photo: bytes
+) -> None:
+    put(tmp_path, ["1.jpg", "3.jpg"], photo)
+    (tmp_path / "2.png").write_bytes(encode_png(np.zeros((60, 70_000, 3), np.uint8)))
+    answers = answer_photos([tmp_path], one_face, tmp_path / "drawn")
+    assert [row["width"] for row in answers.rows] == [96, 70_000, 96]
+    (failure,) = answers.failures
+    assert failure.startswith(f"{tmp_path / '2.png'}: answered but not drawn: ")
+    assert "70000 × 60" in failure and "65,500" in failure
+    drawn = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert drawn == {"1-faces.jpg", "3-faces.jpg"}
+
+
+def test_a_folder_that_drawings_cannot_be_written_to_keeps_the_answers(
+    tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, ["1.jpg", "2.jpg"], photo)
+
+    def full_disk(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("ui.photo_files.write_whole", full_disk)
+    answers = answer_photos([tmp_path], one_face, tmp_path / "drawn")
+    assert len(answers.rows) == 2
+    assert len(answers.failures) == 2 and "No space left" in answers.failures[0]
 
 
 def test_drawings_inside_the_searched_folder_are_not_answered_again(

@@ -24,7 +24,7 @@ Answer = Callable[[np.ndarray], Sequence[FacePrediction]]
 
 @dataclass(frozen=True)
 class PhotoAnswers:
-    """A row for each photo that could be read, a line for each that could not."""
+    """A row for each photo that could be read, a line for each that could not or is not drawn."""
 
     rows: list[Row]
     failures: list[str]
@@ -53,8 +53,11 @@ def answer_photos(
         height_px, width_px = image_rgb.shape[:2]
         answers.rows.append(photo_row(str(photo), width_px, height_px, faces))
         if drawings is not None:
-            drawn = encode_jpeg(draw_faces(image_rgb, faces))
-            write_whole(_free_path(drawings, photo.stem), drawn)
+            try:
+                drawn = encode_jpeg(draw_faces(image_rgb, faces))
+                write_whole(_free_path(drawings, photo.stem), drawn)
+            except (ImageError, OSError) as error:  # a full disk must not cost the answers either
+                answers.failures.append(f"{photo}: answered but not drawn: {error}")
     return answers
 
 
