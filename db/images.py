@@ -102,8 +102,14 @@ def add_stored(
 
 
 def complete(db: Database, image: Image, *, split: str | None, origin: str | None) -> Image:
-    """The picture with the split and the origin that it had not got yet; what it has stays."""
+    """The picture with the split and the origin that it had not got yet; what it has stays.
+
+    So does everything once a face in it was labelled: a training may have learned from it, and
+    split and origin say whether one may.
+    """
     whole = replace(image, split=image.split or split, origin=image.origin or origin)
+    if whole != image and _was_labelled(db, image):
+        return image
     if whole != image:
         with write_transaction(db):
             db.execute(
@@ -111,6 +117,12 @@ def complete(db: Database, image: Image, *, split: str | None, origin: str | Non
                 [whole.split, whole.origin, image.id],
             )
     return whole
+
+
+def _was_labelled(db: Database, image: Image) -> bool:
+    """Whether anybody has ever said something of a face in the picture."""
+    sql = "SELECT 1 FROM faces f JOIN annotation_events ON face_id = f.id WHERE image_id = ?"
+    return select_one(db, sql, [image.id]) is not None
 
 
 def source_id(db: Database, name: str) -> int:

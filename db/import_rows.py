@@ -140,14 +140,18 @@ def _split(record: FaceRecord) -> str | None:
 
 
 def _contradictions(image: Image, record: FaceRecord) -> Iterator[tuple[str, str]]:
-    """What a file says of a picture otherwise than is known here, which is kept."""
+    """What a file says of a picture otherwise than is known here, which is kept.
+
+    A labelled picture keeps that it has no split or no origin, too: see ``db.images.complete``.
+    """
     said_and_kept = {
         "split": (_split(record), image.split),
         "origin": (record.origin, image.origin),
     }
     for what, (said, kept) in said_and_kept.items():
         if said and said != kept:
-            yield record.file or record.name, f"says {what} {said!r}, {kept!r} was kept"
+            stays = f"{kept!r} was kept" if kept else "it stays without: it has labelled faces"
+            yield record.file or record.name, f"says {what} {said!r}, {stays}"
 
 
 def _add_counted(

@@ -22,7 +22,8 @@ from db.home import Home
 from db.migrations import open_home
 from db.records import FormatError
 from db.review_queue import count
-from db.undo import next_undo
+from db.undo import next_undo, undo
+from trainer.annotated_faces import read_annotated
 from trainer.dataset_import import find_format, import_path
 
 MASKED, UNMASKED = MaskLabel.MASKED, MaskLabel.UNMASKED
@@ -199,6 +200,32 @@ def test_a_picture_without_split_gets_that_of_a_later_import(home: Home, tmp_pat
         assert find_faults(db, home) == []
 
 
+def test_a_labelled_picture_stays_on_its_side_of_the_split(home: Home, tmp_path: Path) -> None:
+    """A student may have learned from it: an origin or split that comes later moves nothing."""
+    photos(tmp_path / "set", "a.png", "b.png")
+    import_path(home, tmp_path / "set", detect=lambda image_rgb: [FaceBox(1, 1, 9, 9)])
+    with connect(home) as db:
+        label(db, 1, MASKED)
+        label(db, 2, MASKED)
+        undo(db, annotator="ann", client_op_id="takes back what was learned from")
+    before = {split: sides(home, split) for split in ("train", "val", "test")}
+    rows = [{"file": name, "split": "test", "origin": "album 1"} for name in ("a.png", "b.png")]
+    write_jsonl(tmp_path / "set" / "labels.jsonl", *rows)
+    assert import_path(home, tmp_path / "set").skipped[:2] == (
+        ("a.png", "says split 'test', it stays without: it has labelled faces"),
+        ("a.png", "says origin 'album 1', it stays without: it has labelled faces"),
+    )
+    assert {split: sides(home, split) for split in before} == before
+    with connect(home) as db:
+        assert set(db.execute("SELECT split, origin FROM images").fetchall()) == {(None, None)}
+        assert find_faults(db, home) == []
+
+
+def sides(home: Home, split: str) -> set[str]:
+    """The faces that trainings find in a split."""
+    return {sample.name for sample in read_annotated(home.root, split).samples}
+
+
 def test_labels_alone_give_a_known_picture_its_split(home: Home, tmp_path: Path) -> None:
     with connect(home) as db:
         add_face(db, home, 1)
@@ -240,6 +267,35 @@ def test_labels_by_people_are_kept_and_the_difference_reported(home: Home, tmp_p
 
 
 _BOX = ("box_left_px", "box_top_px", "box_width_px", "box_height_px")
+
+
+def test_photos_of_one_of_several_folders_share_an_origin(home: Home, tmp_path: Path) -> None:
+    root = tmp_path / "holiday"
+    for number, folder in enumerate((root, root / "day 1", root / "day 2" / "beach")):
+        folder.mkdir(parents=True)
+        (folder / f"{number}.png").write_bytes(picture(2 * number))
+        (folder / f"{number}b.png").write_bytes(picture(2 * number + 1))
+    import_path(home, root / "day 1")  # one folder alone tells nothing
+    import_path(home, root)
+    with connect(home) as db:
+        assert db.execute("SELECT name, origin FROM images ORDER BY name").fetchall() == [
+            ("0.png", None),
+            ("0b.png", None),
+            ("1.png", "holiday/day 1"),
+            ("1b.png", "holiday/day 1"),
+            ("2.png", "holiday/day 2/beach"),
+            ("2b.png", "holiday/day 2/beach"),
+        ]
+
+
+def test_photos_in_a_single_folder_below_the_imported_one_have_no_origin(
+    home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "unpacked").mkdir()
+    photos(tmp_path / "unpacked" / "photos", "a.png", "b.png")
+    import_path(home, tmp_path / "unpacked")
+    with connect(home) as db:
+        assert db.execute("SELECT DISTINCT origin FROM images").fetchall() == [(None,)]
 
 
 def test_photos_get_the_faces_that_a_detector_finds(home: Home, tmp_path: Path) -> None:

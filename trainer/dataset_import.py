@@ -126,12 +126,22 @@ def _entries(path: Path, format: str, split: str | None) -> Iterator[Entry]:
 
 
 def _photos(path: Path) -> Iterator[Entry]:
+    """Photos of one of several sub-folders share an origin: what was taken together looks alike.
+
+    A folder that holds them all tells none from another.
+    """
     if path.is_file():
         yield FaceRecord(file=path.name, name=path.name)
         return
-    for file in sorted(path.rglob("*")):
-        if file.suffix.lower() in IMAGE_SUFFIXES:
-            yield FaceRecord(file=file.relative_to(path).as_posix(), name=file.name)
+    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in IMAGE_SUFFIXES]
+    are_sorted = len({file.parent for file in files}) > 1
+    for file in files:
+        album = file.parent.relative_to(path.parent).as_posix()
+        yield FaceRecord(
+            file=file.relative_to(path).as_posix(),
+            name=file.name,
+            origin=album if are_sorted and file.parent != path else None,
+        )
 
 
 def _published_records(path: Path, kind: str, split: str | None) -> Iterator[Entry]:
