@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from db.database import connect
 from db.home import Home
 from db.models import get_model, list_models, model_in_use
+from ui.champion_states import start_following
 from ui.model_files import why_not_servable
 from ui.served_models import Role, ShelfModel, loaded, quickened
 
@@ -65,8 +66,12 @@ class ModelShelf:
         self._refused: Path | None = None  # the promoted student that could not be loaded
 
     def start(self) -> None:
-        """Begin to load in a thread of its own, which then follows promotions."""
+        """Begin to load in a thread of its own, which then follows promotions.
+
+        In another one the stored faces follow them, whatever student was given.
+        """
         threading.Thread(target=self._run, name="model-shelf", daemon=True).start()
+        start_following(self._home, self._stopping)
 
     def stop(self) -> None:
         """Follow promotions no longer; what is loaded goes on answering."""
