@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from core.faces import MASK_CLASSES, MaskLabel
 from db.database import select
-from db.filters import FaceFilter
+from db.filters import FaceFilter, where
 from db.splits import SPLIT_CODE, BySplit, by_split, tallies_by_split, where_of_all_splits
 from db.statistics import LabelPair
 
@@ -138,18 +138,26 @@ class StudentCounts:
 SAMPLE = 20_000
 
 
-def students_on_sample(db: Database, *, faces: int = SAMPLE) -> list[StudentCounts]:
-    """Every student on the same labelled faces, drawn at random; oldest first."""
+def students_on_sample(
+    db: Database, filter: FaceFilter, *, faces: int = SAMPLE
+) -> list[StudentCounts]:
+    """Every student on those of the same labelled faces, drawn at random, that it answered.
+
+    Oldest first.
+    """
+    condition = where(filter)
     rows = select(
         db,
         "SELECT m.name, m.created_at, a.alias IS NOT NULL AS serves, s.mask_label AS label,"
         " p.mask_label AS said, count(*) AS n FROM"
-        " (SELECT face_id, mask_label FROM face_states INDEXED BY face_states_by_chance"
-        f"  WHERE is_labelled = 1 AND mask_label IS NOT NULL ORDER BY random_key LIMIT {faces:d}) s"
+        " (SELECT face_id, mask_label FROM face_states s INDEXED BY face_states_by_chance"
+        f"  WHERE is_labelled = 1 AND mask_label IS NOT NULL AND {condition.sql}"
+        f"  ORDER BY random_key LIMIT {faces:d}) s"
         " CROSS JOIN models m"
         " CROSS JOIN predictions p ON p.model_id = m.id AND p.face_id = s.face_id"
         " LEFT JOIN model_aliases a ON a.model_id = m.id AND a.alias = 'champion'"
         " WHERE m.kind = 'student' AND p.mask_label IS NOT NULL GROUP BY m.id, label, said",
+        condition.values,
     )
     students: dict[str, StudentCounts] = {}
     for row in rows:

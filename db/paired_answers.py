@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from core.faces import MASK_CLASSES, HeadPose, MaskLabel
 from db.database import select
+from db.filters import FaceFilter, where
 from db.tally import tally
 
 #: (label, first's answer, second's answer).
@@ -35,16 +36,20 @@ _BOTH = (
 _BOTH_MASKS = "a.mask_label IS NOT NULL AND b.mask_label IS NOT NULL"
 _DECIDED = "s.is_labelled = 1 AND s.mask_label IS NOT NULL"
 _EULER = ("yaw_deg", "pitch_deg", "roll_deg")
+_EVERY = FaceFilter()
 
 
-def mask_answers(db: Database, first: str, second: str) -> Counter[Triple]:
+def mask_answers(
+    db: Database, first: str, second: str, *, filter: FaceFilter = _EVERY
+) -> Counter[Triple]:
     """How often each (label, first's answer, second's answer) occurs.
 
     Over the labelled faces that both models answered.
     """
     key = f"{_class('s')} * 9 + {_class('a')} * 3 + {_class('b')}"
-    rows = f"face_states s{_BOTH} WHERE {_DECIDED} AND {_BOTH_MASKS}"
-    counts = tally(db, key, rows, (first, second))
+    condition = where(filter)
+    rows = f"face_states s{_BOTH} WHERE {_DECIDED} AND {_BOTH_MASKS} AND {condition.sql}"
+    counts = tally(db, key, rows, (first, second, *condition.values))
     return Counter(
         {
             (MASK_CLASSES[cell // 9], MASK_CLASSES[cell // 3 % 3], MASK_CLASSES[cell % 3]): n
@@ -68,20 +73,25 @@ class PoseErrors:
     second_nearer: int
 
 
-def pose_answers(db: Database, first: str, second: str) -> PoseErrors | None:
+def pose_answers(
+    db: Database, first: str, second: str, *, filter: FaceFilter = _EVERY
+) -> PoseErrors | None:
     """Both models against the poses that people gave; None where there is no such face."""
     errors = ", ".join(
         "(" + " + ".join(f"abs({row}.{angle} - e.{angle})" for angle in _EULER) + f") / 3 AS {name}"
         for row, name in (("a", "first"), ("b", "second"))
     )
+    condition = where(filter)
     sql = (
         "SELECT count(*), avg(first), avg(second),"
         " total((second - first) * (second - first)), total(second < first)"
         f" FROM (SELECT {errors} FROM annotation_events e"
         f" CROSS JOIN face_states s ON s.face_id = e.face_id AND s.event_id = e.id{_BOTH}"
-        " WHERE e.yaw_deg IS NOT NULL AND a.yaw_deg IS NOT NULL AND b.yaw_deg IS NOT NULL)"
+        " WHERE e.yaw_deg IS NOT NULL AND a.yaw_deg IS NOT NULL AND b.yaw_deg IS NOT NULL"
+        f" AND {condition.sql})"
     )
-    n, mae_first, mae_second, squared, nearer = db.execute(sql, [first, second]).fetchone()
+    values = [first, second, *condition.values]
+    n, mae_first, mae_second, squared, nearer = db.execute(sql, values).fetchone()
     if not n:
         return None
     return PoseErrors(
@@ -167,20 +177,29 @@ def faces_answered(
 
 
 def flipped_faces(
-    db: Database, first: str, second: str, flip: Flip, *, limit: int = 500
+    db: Database,
+    first: str,
+    second: str,
+    flip: Flip,
+    *,
+    filter: FaceFilter = _EVERY,
+    limit: int = 500,
 ) -> list[int]:
     """Labelled faces on which the second is right and the first wrong, or the other way round.
 
     Those come first on which the second is surest of its answer.
     """
+    condition = where(filter)
     sql = (
-        f"SELECT s.face_id FROM face_states s{_BOTH}"
-        f" WHERE {_DECIDED} AND {_FLIPS[flip]} ORDER BY b.confidence DESC LIMIT ?"
+        f"SELECT s.face_id FROM face_states s{_BOTH} WHERE {_DECIDED} AND {_FLIPS[flip]}"
+        f" AND {condition.sql} ORDER BY b.confidence DESC LIMIT ?"
     )
-    return [row[0] for row in db.execute(sql, [first, second, limit])]
+    return [row[0] for row in db.execute(sql, [first, second, *condition.values, limit])]
 
 
-def accuracies(db: Database, models: Sequence[str]) -> tuple[int, list[int]]:
+def accuracies(
+    db: Database, models: Sequence[str], *, filter: FaceFilter = _EVERY
+) -> tuple[int, list[int]]:
     """(faces, hits of each model) over the labelled faces that all of the models answered."""
     joins = " ".join(
         f"CROSS JOIN predictions p{i} ON p{i}.face_id = s.face_id AND p{i}.model_id = {_MODEL}"
@@ -188,8 +207,9 @@ def accuracies(db: Database, models: Sequence[str]) -> tuple[int, list[int]]:
         for i in range(len(models))
     )
     hits = ", ".join(f"total(p{i}.mask_label = s.mask_label)" for i in range(len(models)))
-    sql = f"SELECT count(*), {hits} FROM face_states s {joins} WHERE {_DECIDED}"
-    n, *found = db.execute(sql, list(models)).fetchone()
+    condition = where(filter)
+    sql = f"SELECT count(*), {hits} FROM face_states s {joins} WHERE {_DECIDED} AND {condition.sql}"
+    n, *found = db.execute(sql, [*models, *condition.values]).fetchone()
     return n, [int(hit) for hit in found]
 
 

@@ -43,7 +43,7 @@ _UNLABELLED: tuple[tuple[str, str, Order, FaceFilter], ...] = (
     ),
     (
         "Any face without a label",
-        "Shuffled, so that the figures here stay those of all faces.",
+        "Shuffled: such labels bring the figures here nearer to those of all faces.",
         "random",
         FaceFilter(status="unlabelled"),
     ),

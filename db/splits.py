@@ -25,6 +25,12 @@ SPLIT_CODE = (
 _CODES = 1 + len(SPLITS)
 
 
+def has_splits(db: Database) -> bool:
+    """Whether any picture came with a split."""
+    found = db.execute("SELECT 1 FROM images WHERE split IS NOT NULL LIMIT 1").fetchone()
+    return found is not None
+
+
 def where_of_all_splits(filter: FaceFilter) -> Condition:
     """As ``db.filters.where``. Raises ValueError where the filter names a split."""
     if filter.split is not None:

@@ -44,7 +44,8 @@ def faces(home: Home) -> list[int]:
     with connect(home) as db:
         add_model(db, "student")
         add_model(db, "teacher", "mask_teacher")
-        ids = [add_face(db, home, seed, split="val") for seed in range(len(FACES) + 1)]
+        splits = ["val", "val", *["train"] * (len(FACES) - 1)]
+        ids = [add_face(db, home, seed, split=split) for seed, split in enumerate(splits)]
         for face, (said, student, teacher) in zip(ids, FACES, strict=False):
             predict(db, "student", {face: SURE[student]}, turned(10))
             predict(db, "teacher", {face: SURE[teacher]})
@@ -65,6 +66,18 @@ def test_triples_are_counted_where_both_answered_and_people_decided(db: Database
     expected = Counter(face for face in FACES if face[0])
     assert paired_answers.mask_answers(db, "student", "teacher") == expected
     assert not paired_answers.mask_answers(db, "student", "nobody")
+
+
+def test_a_split_is_compared_on_its_own_faces(db: Database, faces: list[int]) -> None:
+    models, held_out = ("student", "teacher"), FaceFilter(split="val")
+    triples = paired_answers.mask_answers(db, *models, filter=held_out)
+    assert triples == Counter(FACES[:2])
+    flips = [
+        paired_answers.flipped_faces(db, *models, flip, filter=held_out)
+        for flip in ("now right", "now wrong")
+    ]
+    assert flips == [[faces[1]], []]
+    assert paired_answers.accuracies(db, models, filter=held_out) == (2, [1, 2])
 
 
 def test_flipped_faces_are_those_that_one_model_alone_gets_right(
@@ -113,7 +126,7 @@ def test_pose_errors_are_means_over_the_three_angles_of_the_same_faces(
         add_model(db, "old")
         add_model(db, "new")
         assert paired_answers.pose_answers(db, "old", "new") is None
-        ids = [add_face(db, home, seed) for seed in range(3)]
+        ids = [add_face(db, home, n, split="test" if n == 1 else "train") for n in range(3)]
         for face, old, new in zip(ids, (near, far, far), (near, near, truth), strict=True):
             store_predictions(
                 db,
@@ -125,6 +138,9 @@ def test_pose_errors_are_means_over_the_three_angles_of_the_same_faces(
             change = Change(face_id=face, base_version=0, pose=truth)
             annotate(db, [change], annotator="ann", client_op_id=f"pose-{face}")
         found = paired_answers.pose_answers(db, "old", "new")
+        held_out = paired_answers.pose_answers(db, "old", "new", filter=FaceFilter(split="test"))
+    assert held_out is not None
+    assert (held_out.n, held_out.first_mae_deg, held_out.second_mae_deg) == (1, 6, 2)
     errors = np.array([[2, 6, 6], [2, 2, 0]])
     assert found is not None
     assert (found.n, found.second_nearer) == (3, 2)
@@ -145,8 +161,9 @@ def test_balance_counts_every_face_once_and_splits_only_labelled_ones(
         "not a face": 0,
         "unlabelled": 1,
     }
-    (split,) = data_statistics.balance_by_split(db)
-    assert (split.part, split.faces, split.counts["unlabelled"]) == ("val", 7, 0)
+    splits = data_statistics.balance_by_split(db)
+    found = [(split.part, split.faces, split.counts["unlabelled"]) for split in splits]
+    assert found == [("train", 5, 0), ("val", 2, 0)]
 
 
 def test_doubtful_labels_are_counted_by_the_day_they_were_given(home: Home, db: Database) -> None:

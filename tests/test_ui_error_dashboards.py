@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from db_support import add_face
+from db_support import add_face, add_model, mask, predict
 from streamlit.testing.v1 import AppTest
 
+from core.faces import MASK_CLASSES, MaskLabel
 from db.backup import back_up, restore
 from db.database import connect
 from db.home import Home
 from db.images import get_image
 from db.migrations import open_home
-from tests.comparison_files import FACES, OLD, make_compared_home
+from db.models import promote
+from db.runs import list_runs
+from tests.comparison_files import FACES, NEW, OLD, make_compared_home
+from tests.retraining_files import add_labelled, make_home
 from ui.dashboard import HAS_DRAWN
 from ui.face_measuring import measure_some
 from ui.sample_evaluation import SAMPLE, sample_home
@@ -48,6 +52,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = make_compared_home(tmp_path_factory.mktemp("errors") / "home")
     measure_some(home, FACES)
     return home
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.jobs.local.start_worker", lambda *place: None)
 
 
 @pytest.fixture
@@ -144,6 +153,71 @@ def test_a_source_narrows_every_figure(filled: Home) -> None:
     page.selectbox(key="of-source").set_value("camera").run()
     assert not page.exception
     assert f"n = {FACES // 2} labelled faces" in words(page)
+
+
+def test_the_students_of_a_split_are_counted_on_it(filled: Home) -> None:
+    page = show("overview", **{"of-split": "test"})
+    assert f"n = up to {FACES // 2} labelled faces" in words(page)
+
+
+@pytest.fixture
+def agreed(tmp_path: Path) -> Iterator[Home]:
+    """Four faces of one source, without a split, and a champion that agrees with every label."""
+    home = make_home(tmp_path / "home", 4, source="upload")
+    with connect(home) as db:
+        add_model(db, OLD)
+        promote(db, OLD, reason="a test", changed_by="test")
+    agree_with_all(home)
+    open_studio(home.root)
+    yield home
+    use_studio(None)
+
+
+def agree_with_all(home: Home) -> None:
+    sure = {one: mask(*(0.8 if one is it else 0.1 for it in MASK_CLASSES)) for one in MASK_CLASSES}
+    with connect(home) as db:
+        labels = db.execute("SELECT face_id, mask_label FROM face_states").fetchall()
+        predict(db, OLD, {face: sure[MaskLabel(said)] for face, said in labels})
+
+
+def test_one_source_has_its_splits_all_the_same(agreed: Home) -> None:
+    add_labelled(agreed, 2, seed=5, source="upload", split="test")
+    agree_with_all(agreed)
+    page = show("overview", **{"of-split": "test"})
+    assert not page.selectbox and page.segmented_control(key="of-split").value == "test"
+    assert page.metric[0].value == "100.0%" and "n = 2" in words(page)
+    assert "*test* and *val* above" in words(page)
+
+
+def test_where_no_picture_has_a_split_none_is_offered_or_advised(agreed: Home) -> None:
+    page = show("overview", **{"of-split": "test"})
+    assert not page.selectbox and not page.segmented_control
+    assert page.metric[0].value == "100.0%" and "*test*" not in words(page)
+    assert "trainings here learn from four labelled pictures in five" in words(page)
+
+
+def test_numbers_that_another_student_gave_are_said_to_be_its_own(agreed: Home) -> None:
+    """Overview showed the former champion's figures under the name of one never asked."""
+    assert not show("overview").warning
+    with connect(agreed) as db:
+        add_model(db, NEW)
+        promote(db, NEW, reason="a test", changed_by="test")
+    for view in ("mask_errors", "overview"):
+        page = show(view)
+        assert f"4 of 4 labelled faces here are still answered by `{OLD}`" in page.warning[0].value
+    next(one for one in page.button if one.key == "champion-answers").click().run()
+    with connect(agreed, read_only=True) as db:
+        (job,) = list_runs(db)
+    assert job.config == {"models": [NEW], "labelled_only": True}
+
+
+def test_the_labelled_faces_are_said_to_be_no_sample_of_all(agreed: Home) -> None:
+    assert "the nearer these figures are to those of all faces" in words(show("overview"))
+    with connect(agreed) as db:
+        add_face(db, agreed, seed=1)
+    assert "Of 4 labelled faces in all, the student was wrong on **0 in 100**" in words(
+        show("overview")
+    )
 
 
 def test_a_picture_that_is_gone_takes_no_page_with_it(tmp_path: Path) -> None:

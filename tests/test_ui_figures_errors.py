@@ -182,12 +182,16 @@ def test_students_are_shown_in_time_and_the_serving_one_stands_out() -> None:
         student("a", "2026-01-01T10:00:00.000+00:00", 80, False),
         student("b", "2026-02-01T10:00:00.000+00:00", 90, True),
     ]
-    figure = progress.student_chart(students, LOOK)
+    students[1].confusion[MASK_CLASSES[2], MASK_CLASSES[2]] = 20
+    figure = progress.student_chart(students, LOOK, FaceFilter(split="val"))
     accuracy = figure.data[0]
-    assert accuracy.y.tolist() == [0.8, 0.9] and accuracy.name == "accuracy"
-    assert accuracy.x.tolist() == ["a<br>1 Jan 2026", "b<br>1 Feb 2026"]
+    assert accuracy.y.tolist() == [0.8, 110 / 120] and accuracy.name == "accuracy"
+    assert accuracy.x.tolist() == ["a<br>1 Jan 2026<br>n = 100", "b<br>1 Feb 2026<br>n = 120"]
     assert accuracy.marker.symbol.tolist() == ["circle", "diamond"]
-    assert "up to 100 labelled faces" in subtitle(figure)
+    assert "up to 120 labelled faces" in subtitle(figure)
+    assert "of each student those that it answered" in subtitle(figure)
+    expected = [FaceFilter(status="labelled", split="val", model=name) for name in "ab"]
+    assert filters(accuracy) == expected
 
 
 def test_long_times_are_counted_by_week_and_by_month() -> None:

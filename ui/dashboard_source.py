@@ -11,13 +11,17 @@ import streamlit as st
 from sqlite_utils import Database
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from db.champion_states import answering_students
 from db.database import connect, snapshot
 from db.filters import FaceFilter
 from db.home import Home
 from db.images import SPLITS, list_sources
-from db.splits import BySplit
+from db.models import model_in_use
+from db.splits import BySplit, has_splits
+from ui import face_jobs
+from ui.job_panel import follow, start_button
 from ui.sample_evaluation import sample_home
-from ui.studio import Studio
+from ui.studio import Studio, current_studio
 
 Counted = TypeVar("Counted")
 Stamp = tuple[tuple[int, int], ...]
@@ -55,25 +59,73 @@ def choose_source(studio: Studio, has_numbers: Callable[[Database], bool], what:
 
 
 def choose_faces(source: Source) -> FaceFilter:
-    """The page's own question, which stays in its address: which part of the faces?"""
-    with connect(source.home, read_only=True) as db:
-        sources = list_sources(db)
-    if source.is_sample or len(sources) < 2:
+    """Which part of the faces the serving student is shown on; where it is not its answers that
+    are counted, whose they are."""
+    if source.is_sample:
         return FaceFilter()
+    faces = choose_part(source.home)
+    _say_who_answered(source.home, faces)
+    return faces
+
+
+def choose_part(home: Home) -> FaceFilter:
+    """The page's own question, which stays in its address: which part of the faces?"""
+    sources = counted(list_sources, home)
+    name = split = _ALL
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            "Source", [_ALL, *sources], key="of-source", bind="query-params", width=220
-        )
-        split = st.segmented_control(
-            "Split",
-            [_ALL, *SPLITS],
-            default=_ALL,
-            required=True,
-            key="of-split",
-            bind="query-params",
-            help="Students learn from train; val and test are held out.",
-        )
+        if len(sources) > 1:
+            name = st.selectbox(
+                "Source", [_ALL, *sources], key="of-source", bind="query-params", width=220
+            )
+        if counted(has_splits, home):
+            split = st.segmented_control(
+                "Split",
+                [_ALL, *SPLITS],
+                default=_ALL,
+                required=True,
+                key="of-split",
+                bind="query-params",
+                help="As the pictures were imported. Trainings leave out val and test; of all other"
+                " pictures, also those without a split, they learn from four origins in five.",
+            )
     return FaceFilter(source=None if name == _ALL else name, split=None if split == _ALL else split)
+
+
+def about_learned_faces(home: Home) -> str:
+    """A warning in Markdown that every figure of a retrained student needs."""
+    if counted(has_splits, home):
+        return (
+            "Faces that a student learned from flatter it: *test* and *val* above are those that"
+            " no training here learned from."
+        )
+    return (
+        "Faces that a student learned from flatter it, and trainings here learn from four labelled"
+        " pictures in five."
+    )
+
+
+def _say_who_answered(home: Home, faces: FaceFilter) -> None:
+    """After a promotion the new champion has not seen the faces that the old one answered."""
+    champion = counted(model_in_use, home, alias="champion")
+    answered = counted_of(answering_students, home, faces)
+    if champion is None or not (others := answered.keys() - {champion.name}):
+        return
+    n = sum(answered[name] for name in others)
+    names = ", ".join(f"`{name}`" for name in sorted(others))
+    st.warning(
+        f"**{n:,} of {sum(answered.values()):,} labelled faces here are still answered by"
+        f" {names}**, not by `{champion.name}`, which serves now: figures, review order and"
+        " suggestions are those of the student that answered.",
+        icon=":material/swap_horiz:",
+    )
+    studio = current_studio()
+    device, *_ = face_jobs.device_names()
+    start_button(
+        f"Let {champion.name} answer them",
+        lambda: face_jobs.let_answer(studio, [champion.name], device),
+        key="champion-answers",
+    )
+    follow(studio, "answer")
 
 
 def counted(read: Callable[..., Counted], home: Home, *given: Any, **named: Any) -> Counted:

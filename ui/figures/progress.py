@@ -47,16 +47,17 @@ def student_numbers(students: Sequence[StudentCounts]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def student_chart(students: Sequence[StudentCounts], look: Look) -> go.Figure:
-    """Accuracy and macro-F1 of every student, oldest first, on the same labelled faces."""
+def student_chart(students: Sequence[StudentCounts], look: Look, faces: FaceFilter) -> go.Figure:
+    """Accuracy and macro-F1 of every student, oldest first, on those of ``faces`` it answered."""
     numbers = student_numbers(students)
     most = int(numbers["faces"].max()) if len(numbers) else 0
     figure = look.blank(
         "Students over time",
         f"accuracy of the three classes and mean F1, with 95 % intervals · n = up to {most:,}"
-        " labelled faces, drawn at random, the same for all students",
+        " labelled faces, drawn at random: of each student those that it answered",
     )
     days = pd.to_datetime(numbers["registered_at"]).dt.strftime("%-d %b %Y")
+    counts = numbers["faces"].map("n = {:,}".format)
     names = numbers["student"] + np.where(numbers["serves"], " (serves)", "")
     for column, figure_name, color in (
         ("accuracy", "accuracy", look.blue),
@@ -64,7 +65,7 @@ def student_chart(students: Sequence[StudentCounts], look: Look) -> go.Figure:
     ):
         value = numbers[column]
         figure.add_scatter(
-            x=numbers["student"] + "<br>" + days,
+            x=numbers["student"] + "<br>" + days + "<br>" + counts,
             y=value,
             mode="lines+markers",
             name=figure_name,
@@ -73,9 +74,7 @@ def student_chart(students: Sequence[StudentCounts], look: Look) -> go.Figure:
                 "size": np.where(numbers["serves"], 14, 9),
                 "symbol": np.where(numbers["serves"], "diamond", "circle"),
             },
-            text=[
-                f"{student}: n = {n:,}" for student, n in zip(names, numbers["faces"], strict=True)
-            ],
+            text=names + ": " + counts,
             hovertemplate=f"%{{text}}, {figure_name} %{{y:.2%}}<extra></extra>",
             error_y=whiskers(
                 value,
@@ -85,7 +84,7 @@ def student_chart(students: Sequence[StudentCounts], look: Look) -> go.Figure:
                 thickness=1.5,
             ),
             customdata=mark_data(
-                [FaceFilter(status="labelled", model=name) for name in numbers["student"]]
+                [replace(faces, status="labelled", model=name) for name in numbers["student"]]
             ),
         )
     # In the order of registration, evenly: two of one day would else lie on each other.

@@ -15,7 +15,7 @@ from db.models import get_model
 from db.paired_answers import Flip, Triple
 from ui import face_jobs, stored_faces
 from ui.dashboard import Chart, current_look, face_links, show_chart, show_faces
-from ui.dashboard_source import counted
+from ui.dashboard_source import about_learned_faces, choose_part, counted
 from ui.figures import model_differences
 from ui.figures.model_differences import Difference, ModelCost
 from ui.job_panel import device_choice, follow, start_button
@@ -42,12 +42,17 @@ def show() -> None:
         bind="query-params",
         help="The first is what the others are compared with.",
     )
+    faces = choose_part(studio.home)
     if len(chosen) < 2:
         st.caption("Choose two models or more.")
     else:
+        st.caption(
+            f"{about_learned_faces(studio.home)} *Models* compares a new student with the champion"
+            " on held-out faces alone."
+        )
         for second in chosen[1:]:
-            _pair(studio, chosen[0], second)
-        _cost(studio, chosen)
+            _pair(studio, chosen[0], second, faces)
+        _cost(studio, chosen, faces)
     with st.expander("Let models answer more faces"):
         _answer(studio)
 
@@ -56,7 +61,7 @@ def count_ahead(studio: Studio) -> None:
     """For ``ui.pages_ahead``."""
     names = counted(paired_answers.answering_models, studio.home)
     if len(names) > 1:
-        counted(paired_answers.mask_answers, studio.home, *names[:2])
+        counted(paired_answers.mask_answers, studio.home, *names[:2], filter=FaceFilter())
 
 
 def _empty(studio: Studio, names: Sequence[str]) -> None:
@@ -83,35 +88,38 @@ def _answer(studio: Studio) -> None:
     follow(studio, "answer")
 
 
-def _pair(studio: Studio, first: str, second: str) -> None:
+def _pair(studio: Studio, first: str, second: str, faces: FaceFilter) -> None:
     """What changes when the second answers in place of the first."""
-    triples = counted(paired_answers.mask_answers, studio.home, first, second)
+    triples = counted(paired_answers.mask_answers, studio.home, first, second, filter=faces)
     masks = _mask_differences(tuple(triples.items())) if triples else []
-    _difference("mask", masks, first, second)
-    errors = counted(paired_answers.pose_answers, studio.home, first, second)
+    _difference("mask", masks, first, second, faces)
+    errors = counted(paired_answers.pose_answers, studio.home, first, second, filter=faces)
     poses = model_differences.pose_difference(errors)
-    _difference("pose", poses, first, second)
+    _difference("pose", poses, first, second, faces)
     if not (masks or poses):
-        st.caption(f"{first} and {second} have no labelled face in common yet.")
+        st.caption(f"{first} and {second} have no such labelled face in common yet.")
     if triples:
         for flip in _FLIPS:
-            _flipped(studio, first, second, flip, _flipped_count(triples, flip))
+            ids = counted(_flipped_ids, studio.home, first, second, flip, faces)
+            _flipped(studio, second, flip, _flipped_count(triples, flip), ids)
 
 
-def _difference(task: str, found: Sequence[Difference], first: str, second: str) -> None:
+def _difference(
+    task: str, found: Sequence[Difference], first: str, second: str, faces: FaceFilter
+) -> None:
     if found:
+        look = current_look()
         show_chart(
             Chart(
                 key=f"{task}-{second}",
-                figure=model_differences.difference_chart(found, first, second, current_look()),
+                figure=model_differences.difference_chart(found, first, second, look, faces),
                 numbers=partial(model_differences.difference_numbers, found),
             )
         )
 
 
-def _flipped(studio: Studio, first: str, second: str, flip: Flip, n: int) -> None:
-    """The ``n`` faces that one of the two alone gets right, the surest first."""
-    ids = counted(_flipped_ids, studio.home, first, second, flip)
+def _flipped(studio: Studio, second: str, flip: Flip, n: int, ids: Sequence[int]) -> None:
+    """The ``n`` faces that one of the two alone gets right; ``ids``: the surest of them."""
     with st.container(horizontal=True, vertical_alignment="center"):
         shown = f", the surest {len(ids):,} of them behind the links" if n > len(ids) else ""
         st.markdown(f"**{_FLIPS[flip]} with {second}: {n:,} faces**{shown}")
@@ -121,12 +129,12 @@ def _flipped(studio: Studio, first: str, second: str, flip: Flip, n: int) -> Non
         show_faces(studio, stored_faces.faces_by_id(studio, ids[:_PICTURES]))
 
 
-def _cost(studio: Studio, models: Sequence[str]) -> None:
-    costs = counted(_costs, studio.home, tuple(models), str(studio.home.root))
+def _cost(studio: Studio, models: Sequence[str], faces: FaceFilter) -> None:
+    costs = counted(_costs, studio.home, tuple(models), faces, str(studio.home.root))
     show_chart(
         Chart(
             key="cost",
-            figure=model_differences.cost_chart(costs, current_look()),
+            figure=model_differences.cost_chart(costs, current_look(), faces),
             numbers=partial(model_differences.cost_numbers, costs),
         )
     )
@@ -137,8 +145,8 @@ def _mask_differences(triples: tuple[tuple[Triple, int], ...]) -> list[Differenc
     return model_differences.mask_differences(dict(triples))
 
 
-def _flipped_ids(db: Database, first: str, second: str, flip: Flip) -> list[int]:
-    return paired_answers.flipped_faces(db, first, second, flip, limit=_LINKED)
+def _flipped_ids(db: Database, first: str, second: str, flip: Flip, faces: FaceFilter) -> list[int]:
+    return paired_answers.flipped_faces(db, first, second, flip, filter=faces, limit=_LINKED)
 
 
 def _flipped_count(triples: Mapping[Triple, int], flip: Flip) -> int:
@@ -148,8 +156,8 @@ def _flipped_count(triples: Mapping[Triple, int], flip: Flip) -> int:
     )
 
 
-def _costs(db: Database, models: Sequence[str], root: str) -> list[ModelCost]:
-    n, hits = paired_answers.accuracies(db, models)
+def _costs(db: Database, models: Sequence[str], faces: FaceFilter, root: str) -> list[ModelCost]:
+    n, hits = paired_answers.accuracies(db, models, filter=faces)
     latencies = paired_answers.latencies_ms(db, models)
     return [
         ModelCost(

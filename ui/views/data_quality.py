@@ -28,6 +28,7 @@ from ui.studio import Studio, current_studio
 
 _PAIRS_SHOWN = 9
 _LINKED = 500
+_LEFT_OUT = "trainings leave out val, test and one origin in five of the others · "
 
 
 def show() -> None:
@@ -63,7 +64,7 @@ def _balance(source: Source) -> None:
     left, right = st.columns([3, 2])
     charts = (
         (left, "source", by_source, "Faces by source and label", ""),
-        (right, "split", by_split, "Labelled faces by split", "students learn from train · "),
+        (right, "split", by_split, "Labelled faces by split", _LEFT_OUT),
     )
     for column, condition, count, title, subtitle in charts:
         parts = counted(count, source.home)

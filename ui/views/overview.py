@@ -17,7 +17,14 @@ from db.models import model_in_use
 from db.queue_values import QueueValue, queue_values
 from ui import error_report
 from ui.dashboard import Chart, after_first_chart, current_look, face_links, show_chart
-from ui.dashboard_source import Source, choose_faces, choose_source, counted, counted_of
+from ui.dashboard_source import (
+    Source,
+    about_learned_faces,
+    choose_faces,
+    choose_source,
+    counted,
+    counted_of,
+)
 from ui.error_report import Figure
 from ui.figures import progress
 from ui.studio import Studio, current_studio
@@ -38,7 +45,7 @@ def show() -> None:
             _next(source)
     _figures(source, faces, places)
     with trend:
-        after_first_chart(partial(_trend, source))
+        after_first_chart(partial(_trend, source, faces))
 
 
 def count_ahead(studio: Studio) -> None:
@@ -75,8 +82,9 @@ def _places(source: Source) -> list[DeltaGenerator]:
                 places.append(place)
     if not source.is_sample:
         st.caption(
-            "Labels that a student learned from flatter it: choose the split *test* or *val* for"
-            " faces it never saw. Intervals: 95 %, faces taken as independent."
+            f"{about_learned_faces(source.home)} Review begins with faces on which student and"
+            " teachers disagree: the more people label in the order *Shuffled*, the nearer these"
+            " figures are to those of all faces. Intervals: 95 %, faces taken as independent."
         )
     return places
 
@@ -137,16 +145,19 @@ def _next(source: Source) -> None:
 def _worth(value: QueueValue) -> str:
     if value.errors_per_100 is None:
         return value.why
+    alike = "labelled faces like these"
+    if value.order == "random":  # the labelled ones were not drawn by chance
+        alike = "labelled faces in all"
     return (
-        f"{value.why} Of {value.alike:,} labelled faces like these, the student was wrong on"
+        f"{value.why} Of {value.alike:,} {alike}, the student was wrong on"
         f" **{value.errors_per_100:.0f} in 100**."
     )
 
 
-def _trend(source: Source) -> None:
-    students = counted(mask_statistics.students_on_sample, source.home)
+def _trend(source: Source, faces: FaceFilter) -> None:
+    students = counted(mask_statistics.students_on_sample, source.home, faces)
     if students:
-        figure = progress.student_chart(students, current_look())
+        figure = progress.student_chart(students, current_look(), faces)
         _chart(source, "students", figure, partial(progress.student_numbers, students))
 
 
