@@ -131,6 +131,16 @@ def test_two_models_are_compared_with_intervals_and_flipped_faces(studio: Studio
     assert f"Now right with {NEW}: " in said and f"Now wrong with {NEW}: " in said
 
 
+def test_two_models_are_compared_on_a_split(studio: Studio) -> None:
+    """Of all labelled faces, a retrained student knows four in five."""
+    assert f"n = {FACES} labelled faces that both answered" in words(show("compare"))
+    page = show("compare", **{"of-split": "test"})
+    said = words(page)
+    assert said.count(f"n = {FACES // 2} labelled faces that both answered") == 2
+    assert f"intervals · n = {FACES // 2}" in said, "what accuracy costs"
+    assert "*test* and *val* above are those that no training here learned from" in said
+
+
 def test_letting_models_answer_is_a_job_and_the_second_click_no_second_one(
     studio: Studio,
 ) -> None:
