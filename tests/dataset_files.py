@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,10 +55,11 @@ def draw_face(
     return path
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]], **form: Any) -> Path:
+    """``form``: options of ``csv.writer``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(rows[0]), **form)
         writer.writeheader()
         writer.writerows(rows)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from dataset_files import draw_face, mask_row, pose_row, write_csv
 
 from core.crop import REFERENCE_FACTOR
-from core.datasets import DatasetError, Reading, Skipped, load_crop, read_dataset
+from core.datasets import DatasetError, Reading, Skipped, files, load_crop, read_dataset
+from core.datasets.files import MAX_BROKEN_ROWS, read_table
 from core.datasets.pose_csv import read_pose_csv
+from core.datasets.sample import ReadingBuilder
 from core.faces import HeadPose, MaskLabel
 from core.head_pose import rotation_from_euler
 
@@ -142,6 +145,48 @@ def test_broken_rows_are_counted_by_number(tmp_path: Path) -> None:
         "image is missing",
     ]
     assert reading.skipped[0].name == "row 3"
+
+
+def test_a_table_of_broken_rows_is_given_up(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "labels.csv", [mask_row("a.jpg")])
+    sound = path.read_bytes()
+    path.write_bytes(sound + b"a\n" * MAX_BROKEN_ROWS)
+    assert len(read_dataset("mask-csv", tmp_path).skipped) == MAX_BROKEN_ROWS + 1  # no picture
+    path.write_bytes(sound + b"a\n" * 300_000)
+    with pytest.raises(DatasetError, match=r"more than 5,000 rows of another length.* 9 columns"):
+        read_dataset("mask-csv", tmp_path)
+
+
+@pytest.mark.parametrize("row", ["a,train\n", "\n"])
+def test_a_table_of_too_many_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str
+) -> None:
+    monkeypatch.setattr(files, "MAX_ROWS", 10_000)
+    (tmp_path / "labels.csv").write_text("file,split\n" + row * 10_000)
+    with pytest.raises(DatasetError, match="more than 10,000 rows"):
+        read_table(tmp_path / "labels.csv", ["split"], ReadingBuilder())
+
+
+def test_only_the_columns_asked_for_are_kept(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "labels.csv", [pose_row("a.jpg"), pose_row("b.jpg")])
+    rows = read_table(path, ["split", "file"], ReadingBuilder())
+    assert rows == [{"file": "a.jpg", "split": "train"}, {"file": "b.jpg", "split": "train"}]
+
+
+def test_an_endless_line_is_read_in_pieces(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "labels.csv", [mask_row("a.jpg")])
+    with path.open("a") as file:
+        file.write("," * 3_000_000 + "\n")
+    draw_face(tmp_path / "images" / "a.jpg")
+    tracemalloc.start()
+    try:
+        reading = read_dataset("mask-csv", tmp_path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(reading.samples) == 1
+    assert {entry.reason for entry in reading.skipped} == {"wrong number of columns"}
+    assert peak_bytes < 10_000_000  # the whole row takes 24 million
 
 
 def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path: Path) -> None:

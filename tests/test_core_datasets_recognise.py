@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,21 @@ def pose_csv(root: Path) -> None:
 def test_each_published_form_is_recognised(tmp_path: Path, write, kind: str) -> None:
     write(tmp_path)
     assert find_format(tmp_path) == kind
+
+
+@pytest.mark.parametrize(("row", "kind"), [(mask_row, "mask-csv"), (pose_row, "pose-csv")])
+def test_a_header_in_quotes_is_the_same_header(tmp_path: Path, row, kind: str) -> None:
+    write_csv(tmp_path / "labels.csv", [row("1.png")], quoting=csv.QUOTE_ALL)
+    draw_face(tmp_path / "images" / "1.png")
+    assert find_format(tmp_path) == kind
+    home = open_home(tmp_path / "home")
+    assert import_path(home, tmp_path).counts["label_new"] == 1
+
+
+def test_only_the_start_of_an_endless_header_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "labels.csv").open("wb") as file:
+        file.truncate(2**40)  # zeros that take no room on the disk
+    assert recognise_dataset(tmp_path) is None
 
 
 @pytest.mark.parametrize(

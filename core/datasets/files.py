@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from core.datasets.sample import DatasetError, ReadingBuilder, UnusableEntryError, printable
 
 #: Larger label tables are not ours (19,000 rows take 8 MB).
 MAX_TABLE_BYTES = 256 * 2**20
+#: The bytes do not bound the memory: a row of two letters takes some hundred bytes. A million faces
+#: are the most that the app is made for.
+MAX_ROWS = 2_000_000
+#: A table with more rows of a wrong length is damaged as a whole, or none of ours.
+MAX_BROKEN_ROWS = 5_000
+#: Our rows have some hundred characters.
+MAX_LINE_CHARACTERS = 2**18
 
 
 def require_folder(root: Path, expected: str) -> Path:
@@ -65,11 +75,12 @@ def require_split(split: str | None, available: Iterable[str], root: Path) -> No
 
 
 def read_table(
-    path: Path, required: Iterable[str], builder: ReadingBuilder
+    path: Path, required: Collection[str], builder: ReadingBuilder
 ) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header; a broken row is skipped and named by its number.
+    """The required columns of a CSV file; a broken row is skipped and named by its number.
 
-    Raises ``DatasetError`` when the file is absent, too large or empty, or lacks a column.
+    Raises ``DatasetError`` when the file is absent, too large, empty or mostly broken, or lacks
+    a column.
     """
     if not path.is_file():
         raise DatasetError(f"{path} is missing; expected the table of labels; check the folder")
@@ -77,41 +88,61 @@ def read_table(
         raise DatasetError(
             f"{path} has more than {MAX_TABLE_BYTES:,} bytes; expected a label table"
         )
-    with _open_table(path) as reader:
+    with _open_table(path) as file:
+        # A longer line comes in pieces, which have the wrong number of columns.
+        reader = csv.reader(iter(partial(file.readline, MAX_LINE_CHARACTERS), ""))
         header = _next_row(reader) or []
-        missing = [column for column in required if column not in header]
-        if missing:
-            came = printable(", ".join(header[:6])) or "nothing"
-            raise DatasetError(
-                f"{path} has no column {', '.join(missing[:4])}; it has {came} …; "
-                "use the reader that belongs to this table"
-            )
-        rows = []
-        number = 1
-        while (row := _next_row(reader)) is not None:
-            number += 1
+        places = _places_of(required, header, path)
+        rows: list[dict[str, str]] = []
+        broken, number = 0, 1
+        for number, row in enumerate(iter(partial(_next_row, reader), None), start=2):
             if len(row) == len(header):
-                rows.append(dict(zip(header, row, strict=True)))
+                rows.append({column: row[place] for column, place in places.items()})
             elif row:
                 detail = f"{len(row)} instead of {len(header)}"
                 builder.skip(f"row {number}", "wrong number of columns", detail)
+                broken += 1
+            _require_table(path, number, broken, len(header))
     if number == 1:
         raise DatasetError(f"{path} has no rows; expected one for each face; restore the file")
     return rows
 
 
+def _places_of(required: Collection[str], header: list[str], path: Path) -> dict[str, int]:
+    """Where in a row the required columns are; the others would only take memory."""
+    missing = [column for column in required if column not in header]
+    if missing:
+        came = printable(", ".join(header[:6])) or "nothing"
+        raise DatasetError(
+            f"{path} has no column {', '.join(missing[:4])}; it has {came} …; "
+            "use the reader that belongs to this table"
+        )
+    return {column: place for place, column in enumerate(header) if column in required}
+
+
+def _require_table(path: Path, rows: int, broken: int, columns: int) -> None:
+    if rows > MAX_ROWS:
+        raise DatasetError(f"{path} has more than {MAX_ROWS:,} rows; expected a label table")
+    if broken > MAX_BROKEN_ROWS:
+        raise DatasetError(
+            f"{path} has more than {MAX_BROKEN_ROWS:,} rows of another length than its header; "
+            f"expected {columns} columns in each; restore the file"
+        )
+
+
 def read_header(path: Path) -> list[str]:
     """The names of the columns of a CSV file. Raises ``DatasetError`` where it cannot be read."""
-    with _open_table(path) as reader:
-        return _next_row(reader) or []
+    with _open_table(path) as file:
+        start = io.StringIO(file.read(MAX_LINE_CHARACTERS), newline="")
+    return _next_row(csv.reader(start)) or []
 
 
 @contextmanager
-def _open_table(path: Path) -> Iterator[Iterator[list[str]]]:
-    """The rows of a CSV file; in one of another encoding than UTF-8 odd letters are replaced."""
+def _open_table(path: Path) -> Iterator[TextIO]:
+    """The text of a CSV file; in one of another encoding than UTF-8 odd letters are replaced."""
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            yield csv.reader(file)
+            yield file
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}; check the file") from error
 

@@ -18,8 +18,8 @@ def read_split(
 ) -> Reading:
     """The faces of ``labels.csv`` in ``root`` that belong to ``split`` (None: all).
 
-    ``to_sample`` gets a row, the folder of the pictures and the names in it. After ``at_most``
-    faces nothing more is read.
+    ``to_sample`` gets a row, the folder of the pictures and the names in it. The table is read
+    whole, its rows are looked at until there are ``at_most`` faces.
     """
     require_folder(root, "labels.csv and images/")
     builder = ReadingBuilder()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.datasets.biwi import holds_biwi
-from core.datasets.files import find_files
+from core.datasets.files import find_files, read_header
 from core.datasets.mat_file import load_mat
 from core.datasets.sample import DatasetError, UnusableEntryError
 
@@ -37,8 +37,7 @@ def _labelled_csv(path: Path) -> str | None:
     """This project's own data, by the columns."""
     if not path.is_file():
         return None
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        columns = file.readline().strip().split(",")
+    columns = read_header(path)
     if "lower_face_occluded" in columns:
         return "mask-csv"
     return "pose-csv" if "r00" in columns else None
