@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from dataset_files import draw_face, voc_object, write_voc
+from PIL import ExifTags, Image
 
 from core.datasets import DatasetError, Reading, load_crop, read_dataset
 from core.faces import FaceBox, MaskLabel
+from core.images import ImageError
 
 
 def reasons(reading: Reading) -> list[tuple[str, str]]:
@@ -36,6 +39,31 @@ def test_a_face_has_its_box_a_crop_around_it_and_the_pose_word(tmp_path: Path) -
     assert sample.box == FaceBox(20, 10, 40, 60)
     assert sample.crop_square == FaceBox(20, 10, 40, 60).square(1.3)
     assert (sample.split, sample.group, sample.attributes) == ("test", "a.jpg", {"pose": "front"})
+    assert load_crop(sample, 56).shape == (56, 56, 3)
+
+
+def test_a_face_is_not_cut_from_a_picture_of_another_size(tmp_path: Path) -> None:
+    (sample,) = read_one(tmp_path, voc_object("masked_face")).samples
+    draw_face(sample.image_path, 192, 192)  # the box still lies in it, but not on the face
+    with pytest.raises(ImageError, match=r"a\.jpg#1: the picture has 192 × 192 px .*96 × 96"):
+        load_crop(sample, 56)
+
+
+def test_a_box_in_stored_pixels_is_not_cut_from_the_upright_picture(tmp_path: Path) -> None:
+    (sample,) = read_one(tmp_path, voc_object("masked_face")).samples
+    sample = replace(sample, picture_size_px=(96, 64))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # stored lying on its side
+    Image.new("RGB", (96, 64)).save(sample.image_path, exif=exif)
+    with pytest.raises(ImageError, match="the picture has 64 × 96 px upright"):
+        load_crop(sample, 56)
+
+
+def test_an_annotation_without_a_size_goes_with_any_picture(tmp_path: Path) -> None:
+    xml = write_voc(tmp_path / "a.xml", "a.jpg", voc_object("masked_face"))
+    xml.write_text(xml.read_text().replace("<width>96<", "<width>0<"))
+    draw_face(tmp_path / "a.jpg", 200, 100)
+    (sample,) = read_dataset("fmld", tmp_path).samples
     assert load_crop(sample, 56).shape == (56, 56, 3)
 
 

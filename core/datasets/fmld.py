@@ -140,4 +140,5 @@ def _sample(
         source="fmld",
         group=image_path.name,
         attributes={"pose": pose} if pose else {},
+        picture_size_px=size_px,
     )

@@ -49,6 +49,7 @@ class FaceSample:
     ``landmarks_px`` (21, 2) or (68, 2), x right, y down, NaN where not visible.
     ``group`` joins pictures of one origin: they must stay on one side of a split.
     ``occlusion_level`` is 0 (none), 1, 2 …; what the levels mean is the data set's own.
+    ``picture_size_px`` is width and height of the picture that the box was drawn in.
     """
 
     image_path: Path
@@ -67,6 +68,7 @@ class FaceSample:
     lower_face_occluded: bool | None = None
     occlusion_level: int | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    picture_size_px: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,12 @@ def load_crop(sample: FaceSample, size_px: int, factor: float | None = None) -> 
 def _check_size(sample: FaceSample, width_px: int, height_px: int) -> None:
     """Raises ``ImageError`` when the image cannot be the one that the label was made for."""
     size = f"{sample.name}: the picture has {width_px} × {height_px} px"
+    labelled = sample.picture_size_px
+    if labelled is not None and labelled != (width_px, height_px):
+        raise ImageError(
+            f"{size} upright, its label was made for {labelled[0]:g} × {labelled[1]:g}; "
+            "restore the original file"
+        )
     box = sample.box or sample.crop_square
     if box is None:
         if sample.crop_factor is not None and width_px != height_px:
