@@ -88,6 +88,21 @@ def test_runs_of_a_device_are_done_one_after_the_other_in_order(home):
     assert [now(home, run).status for run in (first, second)] == ["finished", "finished"]
 
 
+def test_a_finished_run_frees_what_it_would_resume_from_and_a_failed_one_keeps_it(home):
+    """Each finished run kept its model, which lies among the checkpoints too."""
+    finished, failed = queue(home), queue(home)
+    code = (
+        "files.training.mkdir(exist_ok=True)\n"
+        "for name in ('model.safetensors', 'state.pt'): (files.training / name).touch()\n"
+        "if (module, run) == ('trainer.challenge', '2'):\n"
+        "    files.fail(kind='refused', message='no'); sys.exit(1)"
+    )
+    work(home, "cpu", script(code))
+    assert [now(home, run).status for run in (finished, failed)] == ["finished", "failed"]
+    assert not any(RunFiles.of(home, finished.id).training.iterdir())
+    assert len(list(RunFiles.of(home, failed.id).training.iterdir())) == 2
+
+
 def test_two_workers_never_take_the_same_run(home):
     run = queue(home)
     code = "(files.root / f'by-{os.getppid()}').touch(); time.sleep(1)"
@@ -360,6 +375,8 @@ def test_labels_become_a_registered_model_by_one_run(labelled):
     assert model.run_id == run.id and champion.run_id is None
     assert load_checkpoint(labelled.root / model.path).model_id == model.name
     assert {"accuracy", "epoch"} <= set(names)
+    files = RunFiles.of(labelled, run.id)
+    wait_for(lambda: not files.model.exists() and not (files.training / "state.pt").exists(), 20)
 
 
 def test_a_cancelled_training_keeps_its_checkpoint_and_is_resumed_to_its_end(labelled):

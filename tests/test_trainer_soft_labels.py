@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +21,12 @@ from tests.test_trainer_train import torchrun
 from tests.training_files import write_mask_set
 from trainer import soft_labels
 from trainer.face_pool import FacePool, load_pool
-from trainer.label_cache import KEPT_FILES, LabelCache, face_keys
+from trainer.label_cache import ABANDONED_S, KEPT_FILES, LabelCache, SoftLabel, face_keys
 from trainer.soft_labels import label_pool
 from trainer.train import read_faces
 from trainer.validation import take
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +88,27 @@ def test_other_teachers_are_asked_anew_and_old_files_go(pool, teacher, tmp_path,
         label_pool(few, [other], LabelCache.of(tmp_path, [other]))
     assert len(asked) == KEPT_FILES + 2
     assert len(list(tmp_path.iterdir())) == KEPT_FILES
+
+
+def test_what_a_killed_process_left_half_written_goes_after_an_hour(tmp_path):
+    """The folder grew by a whole cache with each process that was killed while it wrote one."""
+    dies_while_writing = (
+        "import os, signal, sys; from pathlib import Path; import numpy as np\n"
+        "from trainer import label_cache\n"
+        "label_cache.put_in_place = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "label = label_cache.SoftLabel(*[np.zeros(1)] * 4)\n"
+        "label_cache.LabelCache(Path(sys.argv[1])).write({b'face': label})\n"
+    )
+    cache = LabelCache(tmp_path / "soft_labels-teacher.npz")
+    done = subprocess.run([sys.executable, "-c", dies_while_writing, cache.path], cwd=ROOT)
+    (partial,) = tmp_path.iterdir()
+    assert done.returncode == -signal.SIGKILL and partial.name.endswith(".partial.npz")
+    label = SoftLabel(*[np.zeros(1)] * 4)
+    cache.write({b"face": label})
+    assert partial.exists()  # for all we know somebody writes it
+    os.utime(partial, (0, time.time() - ABANDONED_S - 1))
+    cache.write({b"face": label})
+    assert [*tmp_path.iterdir()] == [cache.path]
 
 
 def test_a_damaged_file_is_asked_for_again(pool, teacher, tmp_path, asked):

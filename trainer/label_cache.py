@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +24,8 @@ from trainer.face_pool import FacePool
 
 #: Files of as many sets of teachers, or of students, are kept: the champion changes often.
 KEPT_FILES = 3
+#: Nobody writes on any more at a partial file that has not changed for so long.
+ABANDONED_S = 3600.0
 
 #: What reading a missing, cut, empty or otherwise damaged .npz raises; RuntimeError where the
 #: damage looks like encryption or an unknown compression.
@@ -90,10 +94,21 @@ class LabelCache:
 
 
 def keep_latest(folder: Path, pattern: str) -> None:
-    """Delete all but the latest ``KEPT_FILES`` whole files of that kind."""
-    whole = [file for file in folder.glob(pattern) if not file.stem.endswith(".partial")]
+    """Delete all but the latest ``KEPT_FILES`` whole files of that kind, and what was left half
+    written."""
+    partial = set(folder.glob("*.partial*"))
+    whole = set(folder.glob(pattern)) - partial
     for file in sorted(whole, key=lambda file: file.stat().st_mtime)[:-KEPT_FILES]:
         file.unlink(missing_ok=True)
+    for file in filter(_is_abandoned, partial):
+        file.unlink(missing_ok=True)
+
+
+def _is_abandoned(partial: Path) -> bool:
+    """By its age: whoever writes it may be another machine's process, which has no number here."""
+    with suppress(FileNotFoundError):  # it has just become whole
+        return time.time() - partial.stat().st_mtime > ABANDONED_S
+    return False
 
 
 def _digest(teachers: Sequence[FaceNetwork]) -> str:

@@ -89,9 +89,11 @@ class RunFiles:
     def _batch_size(self) -> Path:
         return self.root / "batch_size"
 
-    def forget_state(self) -> None:
-        """Free what only a resumed training needs: four times the model's size."""
+    def forget_training(self) -> None:
+        """Free what a finished run needs no more, five times the model's size: what it would resume
+        from, and the model itself, which is registered with a file of its own."""
         (self.training / "state.pt").unlink(missing_ok=True)
+        self.model.unlink(missing_ok=True)
 
     def batch_size(self) -> int | None:
         """The batch size after halvings; None: the recipe's own."""

@@ -97,6 +97,7 @@ class Supervisor:
             else:
                 self._teach()
             self._end("finished")
+            self.files.forget_training()  # not before: without a model the run would begin anew
         except Stopped as stopped:
             self._end("cancelled" if stopped.request == "cancel" else "paused")
         except StageFailed as failure:
@@ -107,7 +108,6 @@ class Supervisor:
         if not self.files.model.exists():
             self._do(TRAINING, lambda: self.tail.phase(), 0.0)
         self._do(COMPARISON, lambda: "comparing with the champion", 0.95)
-        self.files.forget_state()
 
     def _do(self, module: str, phase: Callable[[], str], floor: float) -> None:
         """One stage, started again when it was killed and when its batch did not fit."""
