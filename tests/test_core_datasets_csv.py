@@ -163,6 +163,8 @@ def test_a_table_of_too_many_rows_is_refused(
 ) -> None:
     monkeypatch.setattr(files, "MAX_ROWS", 10_000)
     (tmp_path / "labels.csv").write_text("file,split\n" + row * 10_000)
+    read_table(tmp_path / "labels.csv", ["split"], ReadingBuilder())
+    (tmp_path / "labels.csv").write_text("file,split\n" + row * 10_001)
     with pytest.raises(DatasetError, match="more than 10,000 rows"):
         read_table(tmp_path / "labels.csv", ["split"], ReadingBuilder())
 

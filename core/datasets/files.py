@@ -102,7 +102,7 @@ def read_table(
                 detail = f"{len(row)} instead of {len(header)}"
                 builder.skip(f"row {number}", "wrong number of columns", detail)
                 broken += 1
-            _require_table(path, number, broken, len(header))
+            _require_table(path, number - 1, broken, len(header))
     if number == 1:
         raise DatasetError(f"{path} has no rows; expected one for each face; restore the file")
     return rows
