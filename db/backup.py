@@ -12,6 +12,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from sqlite_utils import Database
 
@@ -32,20 +33,17 @@ _CANNOT_LIE_THERE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupReport:
-    """What was written or restored; ``before`` is the backup of the state before a restore."""
+    """What was written or restored; ``before`` is what a restore found there, if anything."""
 
     path: Path
     files: int
     labels: int
+    done: Literal["written to", "restored from"]
     before: Path | None = None
 
     def text(self) -> str:
-        if self.before is None:
-            return f"{self.labels:,} label events and {self.files:,} files written to {self.path}"
-        return (
-            f"{self.labels:,} label events and {self.files:,} files restored from {self.path}\n"
-            f"  what was there before: {self.before}"
-        )
+        text = f"{self.labels:,} label events and {self.files:,} files {self.done} {self.path}"
+        return f"{text}\n  what was there before: {self.before}" if self.before else text
 
 
 def back_up(home: Home, target: Path) -> BackupReport:
@@ -61,7 +59,7 @@ def back_up(home: Home, target: Path) -> BackupReport:
         raise BackupRefused(f"{target.parent} is no folder: create it first")
     if target.suffix == ".db":
         copy_database(home, target)
-        return BackupReport(path=target, files=0, labels=_check(target))
+        return BackupReport(path=target, files=0, labels=_check(target), done="written to")
     part = target.with_name(f"{target.name}.part")
     with WorkFolder(home, "backup") as scratch:
         database = copy_database(home, scratch / DATABASE_IN_ARCHIVE)
@@ -71,7 +69,7 @@ def back_up(home: Home, target: Path) -> BackupReport:
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-    return BackupReport(path=target, files=files, labels=labels)
+    return BackupReport(path=target, files=files, labels=labels, done="written to")
 
 
 def restore(root: Path | None, source: Path) -> BackupReport:
@@ -101,7 +99,10 @@ def restore(root: Path | None, source: Path) -> BackupReport:
         files = extract_files(source, home) if is_archive else 0
         damaged = _move_away(home) if _is_damaged(home, scratch) else None
         aside = _replace(home, staged)
-    return BackupReport(path=source, files=files, labels=labels, before=damaged or aside)
+    before = damaged or aside
+    return BackupReport(
+        path=source, files=files, labels=labels, done="restored from", before=before
+    )
 
 
 def copy_database(home: Home, target: Path) -> Path:

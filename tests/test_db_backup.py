@@ -51,7 +51,8 @@ def test_a_backup_brings_labels_pictures_and_checkpoints_to_a_new_home(
 ) -> None:
     report = back_up(home, tmp_path / "all.tar")
     assert report.text().startswith("60 label events and 61 files written to ")
-    restore(tmp_path / "new", tmp_path / "all.tar")
+    report = restore(tmp_path / "new", tmp_path / "all.tar")
+    assert report.text().startswith("60 label events and 61 files restored from ")
     new = Home.at(tmp_path / "new")
     assert labels(new) == labels(home)
     with connect(new) as db:
