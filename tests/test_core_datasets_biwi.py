@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 from dataset_files import draw_face, write_biwi_frame
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.crop import REFERENCE_FACTOR
@@ -85,6 +85,7 @@ def test_the_crop_shows_the_head(tmp_path: Path) -> None:
     assert crop[28, 28].tolist() == pytest.approx([224, 180, 150], abs=12)  # skin, as drawn
 
 
+@settings(deadline=None)  # files are written: a busy machine takes its time
 @given(
     st.floats(-89, 89), st.floats(-180, 179), st.floats(-180, 179)
 )  # yaw within ±90°, or another Euler triple comes back
