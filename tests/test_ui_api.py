@@ -70,6 +70,8 @@ def test_beside_the_demo_alone_nothing_of_the_studio_is_served(
         assert client.get("/api/v1/health").status_code == 200
         for address in ("backup", "export", "images", "faces", "models", "runs"):
             assert client.get(f"/api/v1/{address}").status_code == 404
+        # by its type, pages of the studio know that a label was not judged: it waits
+        assert client.post("/api/v1/annotations").json()["type"] == "urn:maskpose:no-such-route"
 
 
 def test_a_photo_is_answered_and_nothing_is_kept(client: TestClient, portrait: bytes) -> None:

@@ -40,6 +40,8 @@ _STATUS: Mapping[type[Exception], int] = {
     StudioError: 500,
 }
 _RETRY = {"retry-after": "2"}
+#: By this a page knows that its request was not judged: see `ui/components/shared/api.js`.
+_NO_SUCH_ROUTE = "urn:maskpose:no-such-route"
 
 
 class ServerBusy(RuntimeError):
@@ -61,8 +63,9 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
-def no_such_route(path: str) -> None:
-    raise HTTPException(404, f"there is no /api/{path}; /api/ lists what there is")
+def no_such_route(path: str) -> JSONResponse:
+    title = f"there is no /api/{path}; /api/ lists what there is"
+    return problem(404, title, type=_NO_SUCH_ROUTE)
 
 
 def _handler(status: int):

@@ -15,6 +15,10 @@ const PATIENCE_MS = 20_000;
 const MAX_KEEPALIVE_BYTES = 16_000;
 //: Not logged in, too many requests, and what a server says that is busy, restarting or not there.
 const MAY_BE_BETTER_SOON = [401, 429, 502, 503, 504];
+//: How the studio says no (RFC 9457), and what it says of routes that it does not have (`problems.py`):
+//: served is the demo alone, or another version.
+const PROBLEM = "application/problem+json";
+const NO_SUCH_ROUTE = "urn:maskpose:no-such-route";
 
 let worker = null;
 
@@ -57,10 +61,17 @@ export async function call(method, path, body, annotator = worker) {
     throw new Unreachable(String(error));
   }
   if (reply.ok) return answer ? answerOf(answer) : null;
-  if (MAY_BE_BETTER_SOON.includes(reply.status)) {
-    throw new Unreachable(`the server answered ${reply.status}`);
-  }
-  throw new ApiProblem(reply.status, problemOf(answer));
+  const problem = problemOf(answer);
+  if (isPassing(reply, problem)) throw new Unreachable(`the server answered ${reply.status}`);
+  throw new ApiProblem(reply.status, problem);
+}
+
+/** Whether the studio has not judged what it was asked: it is busy, or somebody else answers at its
+ * address for now. Where it breaks (500), it may do so without its own form. */
+function isPassing({ status, headers }, problem) {
+  if (MAY_BE_BETTER_SOON.includes(status)) return true;
+  const isOurs = headers.get("content-type")?.startsWith(PROBLEM) && problem.type !== NO_SUCH_ROUTE;
+  return status < 500 && !isOurs;
 }
 
 function headersOf(text, annotator) {
