@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -464,16 +465,27 @@ def test_what_was_kept_aside_can_be_given_up(page: Page, unused: Iterator[int]) 
     all_stored(page)
 
 
-def test_a_server_that_is_busy_or_restarting_is_asked_until_it_answers(
+#: Busy or restarting; then somebody else at the studio's address: a login page, a proxy, a program.
+NOT_FROM_THE_STUDIO: list[dict[str, Any]] = [
+    {"status": status, "content_type": "text/html", "body": "<h1>Log in</h1>"}
+    for status in (401, 429, 502, 503, 504, 200, 400, 403, 404, 405)
+]
+NOT_FROM_THE_STUDIO += [
+    {"status": 404, "content_type": "text/plain", "body": "404 page not found"},
+    {"status": 404, "json": {"detail": "Not Found"}},
+]
+
+
+def test_a_label_waits_until_it_is_the_studio_that_answers(
     page: Page, home: Home, unused: Iterator[int]
 ) -> None:
     first, second = some(unused, 2)
     review(page, [first, second])
-    answers = [401, 429, 502, 503, 504, 200]  # the last: a login page of somebody between us
+    answers = [*NOT_FROM_THE_STUDIO]
 
     def answer(route: Route) -> None:
         if answers:
-            route.fulfill(status=answers.pop(0), content_type="text/html", body="<h1>Log in</h1>")
+            route.fulfill(**answers.pop(0))
         else:
             route.continue_()
 
@@ -483,6 +495,32 @@ def test_a_server_that_is_busy_or_restarting_is_asked_until_it_answers(
     wait_for(lambda: page.evaluate("dispatchEvent(new Event('online'))") and not answers)
     all_stored(page)
     assert said_of(home, first).mask == MaskLabel.MASKED
+
+
+def test_a_label_waits_while_the_demo_alone_is_served(
+    page: Page, address: str, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    nowhere = f"{address}/api/v1/nowhere"  # there all of the studio's routes are like this one
+    page.route("**/annotations", lambda route: route.continue_(url=nowhere))
+    page.keyboard.press("2")
+    expect(page.locator(".storage")).to_contain_text("No connection: 1 label waits here")
+    page.unroute("**/annotations")
+    all_stored(page)
+    assert said_of(home, first).mask == MaskLabel.MASKED
+
+
+def test_what_the_studio_refuses_does_not_wait(
+    page: Page, address: str, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    unknown = f"{address}/api/v1/faces/9999/flag"
+    page.route("**/flag", lambda route: route.continue_(url=unknown))
+    page.keyboard.press("g")
+    expect(page.locator(".message")).to_contain_text(f"Not stored: Face {first}: flagged.")
+    all_stored(page)
 
 
 def test_a_page_keeps_the_name_it_was_opened_under(
@@ -596,6 +634,30 @@ def test_blind_shows_no_opinion_before_the_decision(
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".said tbody tr")).to_have_count(1)
     assert said_of(home, first).mask == MaskLabel.MASKED
+
+
+def test_what_others_say_comes_too_late_for_a_decision_that_was_taken_back(
+    page: Page, home: Home, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second], blind="true")
+    held: list[Route] = []
+    page.route("**/queue/faces*", lambda route: held.append(route))
+    page.keyboard.press("2")
+    sees(page, second)
+    page.keyboard.press("Backspace")
+    sees(page, first)
+    wait_for(lambda: page.evaluate("1") and held)
+    with page.expect_event("requestfinished", lambda sent: "/queue/faces" in sent.url):
+        held[0].continue_()
+    page.unroute("**/queue/faces*")
+    all_stored(page)
+    expect(page.locator(".people")).to_have_text("Blind: what do you see?")
+    page.keyboard.press("1")
+    sees(page, second)
+    expect(page.locator(".last")).to_contain_text("student")
+    all_stored(page)
+    assert [mask for _, _, mask in story_of(home, first)] == ["masked", None, "unmasked"]
 
 
 def test_a_second_opinion_is_kept_beside_the_label(

@@ -224,12 +224,13 @@ export class Session extends EventTarget {
     else this.#replies.expectUndo(this.#sender.undoAny());
   }
 
-  /** After a blind decision: what the others say. */
+  /** After a blind decision: what the others say, unless the decision was taken back meanwhile. */
   async #reveal(face) {
-    const { said, version, is_flagged } = face;
     const [found] = await get(`/queue/faces?face_id=${face.face_id}`).catch(() => []);
-    const first = this.isSecond ? found?.said : null; // the label that the opinion is about
-    if (found) Object.assign(face, found, { said, version, is_flagged, first, isRevealed: true });
+    if (!found || face.decision?.kind !== "label") return;
+    const { said, version, is_flagged } = face; // keys may have changed them since the question
+    const first = this.isSecond ? found.said : null; // the label that the opinion is about
+    Object.assign(face, found, { said, version, is_flagged, first, isRevealed: true });
     this.#changed();
   }
 
