@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from waiting import wait_for
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_browser
+from browser_files import CHROMIUM, PATIENCE_MS, open_page
 from many_faces import add_many_faces
 from pages_server import running_pages
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from core.faces import MaskLabel
+from core.faces import FaceBox, MaskLabel
 from db.annotations import annotate, current_annotations
 from db.database import connect
+from db.faces import add_faces
 from db.home import Home
+from db.images import add_image
 from db.labels import Change
 from db.migrations import open_home
 
@@ -44,9 +49,9 @@ def address(home: Home) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def page(address: str) -> Iterator[Page]:
+def page(browser: Browser, address: str) -> Iterator[Page]:
     """One page for all tests, as people keep it open; conflicts and lost requests are meant."""
-    with running_browser() as browser, open_page(browser, address, expected=_MEANT) as page:
+    with open_page(browser, address, expected=_MEANT) as page:
         page.set_default_navigation_timeout(PATIENCE_MS)
         yield page
 
@@ -298,6 +303,41 @@ def test_one_face_can_be_looked_at_closely(page: Page) -> None:
     expect(page.locator(".closer .box")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator(".closer")).to_be_hidden()
+
+
+def test_what_comes_late_about_another_face_is_not_seen(page: Page) -> None:
+    first, second = open_grid(page)[:2]
+    held: list[Route] = []
+    page.route(f"**/faces/{first}/predictions", lambda route: held.append(route))
+    tile(page, first).dblclick()
+    wait_for(lambda: page.evaluate("1") and held)
+    page.keyboard.press("Escape")
+    tile(page, second).dblclick()
+    opinions = page.locator(".closer li", has_text=re.compile("yaw, pitch, roll"))
+    expect(opinions).to_have_count(1)
+    with page.expect_event("requestfinished", lambda sent: f"{first}/predictions" in sent.url):
+        held[0].continue_()
+    expect(page.get_by_role("heading", name=f"Face {second} in")).to_be_visible()
+    expect(opinions).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.unroute(f"**/faces/{first}/predictions")
+
+
+def test_a_large_tiff_is_shown_with_its_face_framed(browser: Browser, tmp_path: Path) -> None:
+    """Browsers show no TIFF, and less than 2400 pixels come."""
+    home = open_home(tmp_path / "home")
+    _, scan = cv2.imencode(".tif", np.full((1600, 2400, 3), 200, np.uint8))
+    with connect(home) as db:
+        image = add_image(db, home, scan.tobytes(), name="scan.tif", width_px=2400, height_px=1600)
+        add_faces(db, image.id, [FaceBox(600, 400, 300, 800)], detector="dataset")
+    with running_pages(home.root) as address, open_page(browser, address) as page:
+        page.goto("/grid?order=newest", wait_until="commit")
+        page.locator(".tile").dblclick()
+        box = page.locator(".closer .box")
+        expect(box).to_be_visible()
+        style = "({ style }) => [style.left, style.top, style.width, style.height]"
+        assert box.evaluate(style) == ["25%", "25%", "12.5%", "50%"]
+        assert page.locator(".closer img").evaluate("image => image.naturalWidth") == 2048
 
 
 def test_nothing_sticks_out_sideways(page: Page) -> None:

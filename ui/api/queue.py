@@ -85,8 +85,6 @@ def _face(face: review_desk.ReviewFace) -> ReviewFace:
     item = face.item
     return ReviewFace(
         **queued(item).model_dump(),
-        image_width_px=item.image_width_px,
-        image_height_px=item.image_height_px,
         said=Label.model_validate(face.label) if face.label else None,
         opinions=[_opinion(one) for one in face.opinions],
     )

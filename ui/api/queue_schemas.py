@@ -19,8 +19,6 @@ class ModelOpinion(Opinion):
 class ReviewFace(QueuedFace):
     """A face with all that people and models say about it; nothing of it in a blind queue."""
 
-    image_width_px: int
-    image_height_px: int
     said: Label | None = Field(description="the whole label, with pose and note")
     opinions: list[ModelOpinion]
 

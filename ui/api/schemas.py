@@ -121,6 +121,8 @@ class QueuedFace(BaseModel):
     version: int
     image_id: int
     image_name: str
+    image_width_px: int
+    image_height_px: int
     source: str
     box: tuple[float, float, float, float]
     is_labelled: bool

@@ -157,6 +157,8 @@ def queued(item: QueueItem) -> QueuedFace:
         version=item.version,
         image_id=item.image_id,
         image_name=item.image_name,
+        image_width_px=item.image_width_px,
+        image_height_px=item.image_height_px,
         source=item.source,
         box=sides(item.box),
         is_labelled=item.is_labelled,

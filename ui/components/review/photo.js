@@ -1,5 +1,7 @@
 // The whole photo with a frame around the face; wheel, buttons or keys zoom, dragging moves.
 
+import { frameFace, photoOf } from "../shared/photo.js";
+
 const CLOSEST = 12;
 
 /** `root` holds `.photo-view`; returns {show(face), zoom(factor), fit()}. */
@@ -12,14 +14,7 @@ export function openPhoto(root) {
   let [x, y] = [0, 0];
 
   function show(face) {
-    const [left, top, width, height] = face.box;
-    const share = (value, whole) => `${(100 * value) / whole}%`;
-    Object.assign(frame.style, {
-      left: share(left, face.image_width_px),
-      top: share(top, face.image_height_px),
-      width: share(width, face.image_width_px),
-      height: share(height, face.image_height_px),
-    });
+    frameFace(frame, face);
     sheet.style.aspectRatio = `${face.image_width_px} / ${face.image_height_px}`;
     const address = photoOf(face);
     if (image.getAttribute("src") !== address) {
@@ -74,6 +69,3 @@ export function openPhoto(root) {
   });
   return { show, zoom, fit };
 }
-
-/** The address of a photo as a JPEG of a size for screens. */
-export const photoOf = (face) => `/api/v1/images/${face.image_id}/view?max_px=2048`;
