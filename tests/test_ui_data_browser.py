@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from browser_files import CHROMIUM, PATIENCE_MS, open_page, running_browser
-from db_support import picture
+from browser_files import CHROMIUM, PATIENCE_MS, open_page
+from db_support import add_face, label, picture
 from pages_server import running_pages
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from core.faces import MaskLabel
 from db.database import connect
@@ -35,16 +35,12 @@ def see(page: Page, text: str) -> None:
     expect(page.get_by_text(text).filter(visible=True).first).to_be_visible()
 
 
-def test_data_go_in_are_followed_and_come_out_whole(tmp_path: Path) -> None:
+def test_data_go_in_are_followed_and_come_out_whole(browser: Browser, tmp_path: Path) -> None:
     folder, home = tmp_path / "holiday" / "masked", open_home(tmp_path / "home")
     folder.mkdir(parents=True)
     for seed in range(PICTURES):
         (folder / f"{seed}.png").write_bytes(picture(seed, 24, 20))
-    with (
-        running_pages(home.root) as address,
-        running_browser() as browser,
-        open_page(browser, address) as page,
-    ):
+    with running_pages(home.root) as address, open_page(browser, address) as page:
         import_folder(page, folder.parent)
         assert number(home, MaskLabel.MASKED) == PICTURES
         file = download(page, tmp_path)
@@ -53,6 +49,29 @@ def test_data_go_in_are_followed_and_come_out_whole(tmp_path: Path) -> None:
         archive.extractall(tmp_path / "back")
     import_path(other, tmp_path / "back" / file.stem)
     assert number(other, MaskLabel.MASKED) == PICTURES
+
+
+def test_a_row_that_somebody_labelled_meanwhile_is_not_overwritten(
+    browser: Browser, tmp_path: Path
+) -> None:
+    home = open_home(tmp_path / "home")
+    with connect(home) as db:
+        face = add_face(db, home, 1)
+    with running_pages(home.root) as address, open_page(browser, address) as page:
+        page.goto("/data", wait_until="commit", timeout=PATIENCE_MS)
+        rows = page.get_by_test_id("stDataFrame").locator(".dvn-scroller")
+        rows.click(position={"x": 15, "y": 60})  # below the headings, what chooses the first row
+        see(page, "1 rows chosen")
+        with connect(home) as db:
+            label(db, face, MaskLabel.INCORRECT, annotator="bob")
+        label_it = page.get_by_role("button", name="Label unmasked")
+        label_it.click()
+        see(page, "it is 'incorrect' by bob now; nothing was overwritten")
+        assert number(home, MaskLabel.INCORRECT) == 1
+        see(page, "1 rows chosen")
+        label_it.click()  # knowingly: the page has shown what bob said
+        see(page, "1 faces: unmasked")
+        assert number(home, MaskLabel.UNMASKED) == 1
 
 
 def import_folder(page: Page, folder: Path) -> None:

@@ -17,11 +17,11 @@ from ui.studio import Studio, current_studio
 
 
 def say_done(act: Callable[[], str]) -> None:
-    """Do it, and show for a moment what it says, or why it could not be done."""
+    """Do it, and show for a moment what it says; why it could not be done, until that is closed."""
     try:
         done = act()
     except StudioError as error:
-        st.toast(plain(error), icon=":material/error:")
+        st.toast(plain(error), icon=":material/error:", duration="infinite")
     else:
         st.toast(plain(done))
 

@@ -9,16 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from core.faces import MASK_CLASSES
-from db.errors import StudioError
-from db.events import StaleVersion
 from db.filters import FaceFilter
 from db.queue_items import QueueItem
 from db.review_queue import Cursor
 from ui import bulk_actions, stored_faces
 from ui.actions import NOT_A_FACE, Verdict
 from ui.filter_bar import Choice, choose_faces
+from ui.gestures import say_done
 from ui.links import query_of
-from ui.plain import plain
 from ui.studio import Studio, current_studio
 from ui.views import data_export, data_import, face, photo
 
@@ -63,19 +61,20 @@ def _faces(studio: Studio, choice: Choice) -> None:
     else:
         # other rows under the same key would be chosen in place of those that were
         rows = tuple(item.face_id for item in page.items)
-        picked = st.dataframe(
+        table = f"rows-{hash(rows)}"
+        st.dataframe(
             _table(page.items),
             hide_index=True,
             on_select="rerun",
             selection_mode="multi-row",
-            key=f"rows-{hash(rows)}",
+            key=table,
             column_config=_COLUMNS,
             row_height=_ROW_PX,
             placeholder="",
         )
-        chosen = [page.items[row] for row in picked.selection.rows if row < len(page.items)]
         _pager(cursors, page.after, total, len(page.items))
-        _bulk(studio, choice, chosen, total)
+        _bulk(studio, choice, page.items, table, total)
+        chosen = _chosen(page.items, table)
         if len(chosen) == 1:
             face_id = chosen[0].face_id
             face.link(face_id, f"Face {face_id}: who said what and when, and the way back")
@@ -103,6 +102,11 @@ def _table(items: list[QueueItem]) -> pd.DataFrame:
     )
 
 
+def _chosen(items: list[QueueItem], table: str) -> list[QueueItem]:
+    """The faces of the rows that are chosen now."""
+    return [items[row] for row in st.session_state[table].selection.rows if row < len(items)]
+
+
 def _label(item: QueueItem) -> str | None:
     if not item.is_labelled:
         return None
@@ -127,23 +131,29 @@ def _pager(cursors: list[Cursor], after: Cursor | None, total: int, shown: int) 
             st.button("Next page", on_click=cursors.append, args=(after,))
 
 
-def _bulk(studio: Studio, choice: Choice, chosen: list[QueueItem], total: int) -> None:
+def _bulk(studio: Studio, choice: Choice, items: list[QueueItem], table: str, total: int) -> None:
     """What can be done with the rows that are chosen, or with everything that is found."""
+    chosen = _chosen(items, table)
+    switch = f"all-{hash((choice.filter, total))}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(
             f"**{len(chosen)} rows chosen**" if chosen else "Choose rows, or all that is found",
             width="content",
         )
-        everything = st.toggle(
+        is_all = st.toggle(
             f"All {total:,} faces that are found",
+            key=switch,
             disabled=total > bulk_actions.MAX_FACES,
             help=f"At most {bulk_actions.MAX_FACES:,} faces at once.",
         )
         verdict = st.selectbox(
             "Label", _VERDICTS, format_func=str, label_visibility="collapsed", width=140
         )
-        idle = not (chosen or everything)
-        which = _which(studio, choice, chosen, everything)
+        everything = bulk_actions.all_faces(studio, choice.filter) if is_all else []
+
+        def meant() -> list[QueueItem]:
+            return everything if st.session_state[switch] else _chosen(items, table)
+
         who = studio.who(st.context.headers)
         for title, icon, act in (
             (f"Label {verdict}", "label", partial(bulk_actions.label, verdict=verdict)),
@@ -151,30 +161,22 @@ def _bulk(studio: Studio, choice: Choice, chosen: list[QueueItem], total: int) -
             ("Flag", "flag", bulk_actions.flag_faces),
             ("Unflag", "outlined_flag", bulk_actions.unflag_faces),
         ):
-            pressed = st.button(title, icon=f":material/{icon}:", disabled=idle)
-            if pressed:
-                _do(partial(act, studio, which(), annotator=who))
+            st.button(
+                title,
+                icon=f":material/{icon}:",
+                disabled=not (chosen or everything),
+                on_click=_do,
+                args=(partial(act, studio, annotator=who), meant),
+            )
 
 
-def _which(
-    studio: Studio, choice: Choice, chosen: list[QueueItem], everything: bool
-) -> Callable[[], list[QueueItem]]:
-    if everything:
-        return partial(bulk_actions.all_faces, studio, choice.filter)
-    return lambda: chosen
-
-
-def _do(action: Callable[[], str]) -> None:
-    """Carry out a click, say how it went, and show the new state."""
-    try:
-        said = action()
-    except StaleVersion as error:
-        st.error(f"{plain(error)}. Look at the new state, then decide.")
-    except StudioError as error:
-        st.error(plain(error))
+def _do(act: Callable[[list[QueueItem]], str], meant: Callable[[], list[QueueItem]]) -> None:
+    """Carry out a press before the page is read anew: it is about the faces as they were shown, and
+    who has labelled one since then was faster."""
+    if faces := meant():
+        say_done(partial(act, faces))
     else:
-        st.toast(said)
-        st.rerun()
+        st.toast("The faces were not read yet: press again.", icon=":material/error:")
 
 
 def _links(studio: Studio, choice: Choice) -> None:
@@ -182,9 +184,14 @@ def _links(studio: Studio, choice: Choice) -> None:
     query = query_of(choice.filter, choice.order)
     pages = st.session_state["pages"]
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Undo", icon=":material/undo:", help="My last action, on all its faces"):
-            who = studio.who(st.context.headers)
-            _do(partial(bulk_actions.undo, studio, annotator=who))
+        who = studio.who(st.context.headers)
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            help="My last action, on all its faces",
+            on_click=say_done,
+            args=(partial(bulk_actions.undo, studio, annotator=who),),
+        )
         for path, label in (("grid", "These faces as a grid"), ("review", "One at a time")):
             if path in pages:
                 st.page_link(pages[path], label=label, query_params=query)
