@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 from studio_files import start_studio
@@ -14,13 +13,11 @@ from studio_files import start_studio
 from core.faces import MaskLabel
 from core.images import ImageError, encode_jpeg
 from db.database import connect
-from db.errors import NothingToUndo
+from db.errors import NothingToUndo, NotTheLast
 from db.events import StaleVersion
 from db.predictions import predictions_of_face
-from ui import actions, stored_faces
+from ui import actions
 from ui.answers import AnsweredPhoto, difference, shown_faces
-from ui.demo_photos import _Callbacks
-from ui.demo_session import DemoSession
 from ui.exports import photo_csv, photo_json
 from ui.model_shelf import ModelsNotReady
 from ui.photo_view import photo_html
@@ -75,17 +72,24 @@ def test_a_correction_is_stored_and_can_be_undone(studio: Studio, answered: Answ
     photo = actions.keep_photo(studio, answered)
     before = photo.faces[0].stored
     masked = actions.correct_face(studio, photo, 0, MaskLabel.MASKED, annotator="ann")
-    rejected = actions.correct_face(studio, masked, 0, actions.NOT_A_FACE, annotator="ann")
+    rejected = actions.correct_face(
+        studio, masked, 0, actions.NOT_A_FACE, annotator="ann", op_id="not a face"
+    )
     assert (masked.faces[0].stored.label.mask, rejected.faces[0].stored.label.rejected) == (
         MaskLabel.MASKED,
         True,
     )
-    back = actions.undo_correction(studio, rejected, annotator="ann")
+    assert actions.last_gesture(studio, annotator="ann") == "not a face"
+    actions.undo_last(studio, annotator="ann", gesture="not a face")
+    back = actions.with_present_labels(studio, rejected)
     assert back.faces[0].stored.label.mask is MaskLabel.MASKED
-    back = actions.undo_correction(studio, back, annotator="ann")
-    assert back.faces[0].stored.label == before.label
+    with pytest.raises(NotTheLast):
+        actions.undo_last(studio, annotator="ann", gesture="not a face")
+    (event,) = actions.undo_last(studio, annotator="ann")
+    assert event.label == before.label
+    assert actions.last_gesture(studio, annotator="ann") is None
     with pytest.raises(NothingToUndo):
-        actions.undo_correction(studio, back, annotator="ann")
+        actions.undo_last(studio, annotator="ann")
 
 
 def test_the_label_of_somebody_faster_is_not_overwritten(
@@ -97,39 +101,6 @@ def test_the_label_of_somebody_faster_is_not_overwritten(
         actions.correct_face(studio, photo, 0, MaskLabel.MASKED, annotator="ann")
     present = actions.with_present_labels(studio, photo)
     assert present.faces[0].stored.label.mask is MaskLabel.INCORRECT
-
-
-def draw_box(callbacks: _Callbacks, session: DemoSession, left_px: int) -> None:
-    box = {"act": "box", "left_px": left_px, "top_px": 20, "width_px": 100, "height_px": 120}
-    callbacks.act(gr.EventData(None, box), gr.Request(), session)
-
-
-@pytest.mark.parametrize("keep", [False, True])
-def test_a_box_drawn_while_teachers_answer_becomes_a_face(
-    studio: Studio, portrait: bytes, tmp_path: Path, keep: bool
-) -> None:
-    path = tmp_path / "drawn.jpg"
-    path.write_bytes(portrait + b"\0" * (5 + keep))  # another photo for each
-    callbacks, session = _Callbacks(studio), DemoSession(keep=keep)
-    pages = callbacks.answer([(str(path), None)], session, None)
-    next(pages), next(pages)  # nothing yet; the student's answer
-    assert session.photo.waiting
-    draw_box(callbacks, session, 20)
-    list(pages)
-    assert [len(face.answers) for face in session.photo.faces] == [2, 2]
-    draw_box(callbacks, session, 60)
-    if keep:
-        stored = stored_faces.stored_photo(studio, session.photo.image_id)
-        detectors = [face.detector for face in stored.faces]
-        assert detectors == [actions.DETECTOR, "person", "person"]
-
-
-def test_a_slow_answer_finds_its_photo_though_another_is_shown(answered: AnsweredPhoto) -> None:
-    session = DemoSession(photos={"a": answered, "b": replace(answered, name="b.jpg")}, shown="b")
-    session.update("a", replace(answered, detection_ms=7.0))
-    session.update("taken off the page", answered)
-    assert [photo.name for photo in session.photos.values()] == [answered.name, "b.jpg"]
-    assert session.photos["a"].detection_ms == 7.0
 
 
 def test_faces_below_the_wished_score_are_hidden_but_not_those_drawn_by_hand(
@@ -151,7 +122,7 @@ def test_many_faces_come_in_pages(answered: AnsweredPhoto) -> None:
 def test_names_cannot_smuggle_markup_into_the_page(studio: Studio, portrait: bytes) -> None:
     name = '"><img src=x onerror=alert(1)>.jpg'
     *_, photo = actions.answer_photo(studio, portrait, name)
-    assert "<img src=x" not in photo_html(photo)
+    assert "<img src=x" not in photo_html(photo, key=f"/uploads/{name}")
 
 
 def test_json_and_csv_say_the_same(answered: AnsweredPhoto) -> None:

@@ -128,6 +128,7 @@ def test_an_uploaded_photo_is_answered_corrected_and_the_correction_undone(
     expect(page.locator(".mp-label")).to_contain_text("masked")
     page.click("#undo")
     expect(page.locator(".mp-label")).to_have_count(0)
+    see(page, "text=Undone on face 1 of anna.jpg, now: no label")
     page.goto("/review?order=newest")
     see(page, "text=anna.jpg")
 

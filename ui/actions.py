@@ -24,7 +24,7 @@ from db.faces import BY_PERSON, Face, add_faces
 from db.images import add_image
 from db.labels import Change
 from db.predictions import of_face, store_predictions
-from db.undo import undo
+from db.undo import next_undo, undo
 from ui.answers import Answer, AnsweredFace, AnsweredPhoto, StoredFace
 from ui.live import LiveView
 from ui.served_models import ShelfModel
@@ -131,14 +131,24 @@ def keep_photo(studio: Studio, photo: AnsweredPhoto) -> AnsweredPhoto:
 
 
 def correct_face(
-    studio: Studio, photo: AnsweredPhoto, index: int, verdict: Verdict, *, annotator: str
+    studio: Studio,
+    photo: AnsweredPhoto,
+    index: int,
+    verdict: Verdict,
+    *,
+    annotator: str,
+    op_id: str | None = None,
 ) -> AnsweredPhoto:
     """Say what a face of a kept photo really is. StaleVersion where somebody else was faster."""
     stored = photo.faces[index].stored
     if stored is None:
         raise ValueError("only a face of a kept photo can be corrected")
     events = label_faces(
-        studio, {stored.face_id: stored.version}, verdict, annotator=annotator, op_id=new_op_id()
+        studio,
+        {stored.face_id: stored.version},
+        verdict,
+        annotator=annotator,
+        op_id=op_id or new_op_id(),
     )
     return _with_labels(photo, events)
 
@@ -150,15 +160,20 @@ def with_present_labels(studio: Studio, photo: AnsweredPhoto) -> AnsweredPhoto:
         return _with_labels(photo, list(current_annotations(db, ids).values()))
 
 
-def undo_correction(studio: Studio, photo: AnsweredPhoto, *, annotator: str) -> AnsweredPhoto:
-    """Take back the annotator's last gesture, here or on another page. NothingToUndo if none."""
-    return _with_labels(photo, undo_last(studio, annotator=annotator))
+def last_gesture(studio: Studio, *, annotator: str) -> str | None:
+    """The operation id of what ``undo_last`` would take back; None where nothing is left."""
+    with connect(studio.home, read_only=True) as db:
+        events = next_undo(db, annotator)
+    return events[0].client_op_id if events else None
 
 
-def undo_last(studio: Studio, *, annotator: str, op_id: str | None = None) -> list[Annotation]:
-    """Take back the annotator's last gesture, on whichever faces it was."""
+def undo_last(studio: Studio, *, annotator: str, gesture: str | None = None) -> list[Annotation]:
+    """Take back the annotator's last gesture, on whichever faces it was.
+
+    NotTheLast where that is not the ``gesture`` that the caller means.
+    """
     with connect(studio.home) as db:
-        return undo(db, annotator=annotator, client_op_id=op_id or new_op_id())
+        return undo(db, annotator=annotator, client_op_id=new_op_id(), gesture=gesture)
 
 
 def label_faces(

@@ -12,30 +12,44 @@ Style = Literal["axes", "cube"]
 #: Whatever asks the models about a photo stands in this one queue, so that a page or program
 #: that sends many slows nobody's clicks down.
 ONE_QUEUE = "photos"
+#: Uploads and results that Gradio holds for the browser are deleted after this long.
+FORGET_AFTER_MINUTES = 15
 
 
 @dataclass
 class DemoSession:
     """Changed in place: while photos are answered, the person clicks on, and neither may be lost.
 
-    ``photos`` by the path of the upload, in the order of the page.
+    ``uploads`` are the paths of the files on the page by now, and ``photos`` those of them that
+    are answered. While it ``follows``, a photo comes to the screen with its first answer.
+    ``corrections`` made here: operation id → path of the photo and index of the face.
     """
 
+    uploads: tuple[str, ...] = ()
     photos: dict[str, AnsweredPhoto] = field(default_factory=dict)
     shown: str | None = None
+    follows: bool = True
     page: int = 0
     style: Style = "axes"
     min_score: float = 0.0
     keep: bool = False
+    corrections: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    @property
-    def photo(self) -> AnsweredPhoto | None:
-        """The photo on the screen."""
-        return self.photos.get(self.shown) if self.shown else None
+    def put_uploads(self, paths: Sequence[str]) -> None:
+        """What is on the page now: the view follows new photos, and those taken off are gone."""
+        self.follows = self.follows or not set(paths) <= set(self.uploads)
+        self.uploads = tuple(paths)
+        self._forget_absent()
 
-    def show(self, path: str) -> None:
-        if path != self.shown:
-            self.shown, self.page = path, 0
+    def lacks(self, path: str) -> bool:
+        """Whether the photo is on the page still, and not answered yet."""
+        return path in self.uploads and path not in self.photos
+
+    def stay_on(self, path: str) -> None:
+        """Show the photo that the person turned to; no other one takes its place by itself."""
+        if path in self.photos:
+            self.follows = False
+            self._show(path)
 
     def update(self, path: str, photo: AnsweredPhoto) -> None:
         """The photo after something that took a while, unless it was taken off the page."""
@@ -44,12 +58,19 @@ class DemoSession:
 
     def update_answers(self, path: str, photo: AnsweredPhoto) -> None:
         """The photo with more answers; faces that were drawn into it meanwhile stay."""
-        before = self.photos.get(path, photo)
-        drawn = before.faces[len(photo.faces) :]
+        before = self.photos.get(path)
+        drawn = before.faces[len(photo.faces) :] if before else ()
         self.photos[path] = replace(photo, faces=photo.faces + drawn)
+        if before is None and self.follows:
+            self._show(path)
+        self._forget_absent()  # after writing: the person may take it off at this moment
 
-    def drop_all_but(self, paths: Sequence[str]) -> None:
-        """Forget the photos that the person has taken off the page."""
-        self.photos = {path: photo for path, photo in self.photos.items() if path in paths}
+    def _show(self, path: str | None) -> None:
+        if path != self.shown:
+            self.shown, self.page = path, 0
+
+    def _forget_absent(self) -> None:
+        for path in set(self.photos) - set(self.uploads):
+            self.photos.pop(path, None)
         if self.shown not in self.photos:
-            self.shown, self.page = next(iter(self.photos), None), 0
+            self._show(next(iter(self.photos), None))

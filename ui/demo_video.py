@@ -10,6 +10,7 @@ import gradio as gr
 
 from core.images import ImageError
 from ui import actions
+from ui.demo_session import FORGET_AFTER_MINUTES
 from ui.model_shelf import ModelsNotReady
 from ui.studio import Studio
 from ui.video import MAX_LENGTH_S, MarkedVideo
@@ -18,8 +19,9 @@ from ui.video import MAX_LENGTH_S, MarkedVideo
 _TELL_EVERY = 5
 _HELP = (
     f"MP4, MOV, AVI, MKV or WebM. Up to {MAX_LENGTH_S:.0f} seconds are answered, frame by frame. "
-    "Video and result are **not kept**: they are gone after 15 minutes."
+    f"Video and result are **not kept**: they are gone after {FORGET_AFTER_MINUTES} minutes."
 )
+_FORGOTTEN = f"This video was forgotten after {FORGET_AFTER_MINUTES} minutes: choose it again."
 
 
 def video_tab(studio: Studio) -> None:
@@ -44,6 +46,9 @@ def video_tab(studio: Studio) -> None:
     def mark(path: str | None) -> Iterator[tuple[str | None, str]]:
         if path is None:
             yield None, "Choose a video file first."
+            return
+        if not Path(path).exists():
+            yield None, _FORGOTTEN
             return
         # Gradio copies what it shows, so that the folder can go when the work is done or stopped
         with tempfile.TemporaryDirectory() as folder:

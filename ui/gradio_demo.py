@@ -14,13 +14,12 @@ import gradio as gr
 from ui.demo_api import add_api_names
 from ui.demo_live import live_tab
 from ui.demo_photos import photos_tab
+from ui.demo_session import FORGET_AFTER_MINUTES
 from ui.demo_video import video_tab
 from ui.navigation import DEMO, Page
 from ui.studio import Studio
 from ui.theme import TITLE, color_variables
 
-#: Uploads and results that Gradio keeps for the browser are deleted after this long.
-_FORGET_AFTER_S = 15 * 60
 #: Jobs that may wait; beyond it people are told that the server is busy.
 MAX_WAITING = 100
 
@@ -45,7 +44,7 @@ def build_demo(studio: Studio, pages: Sequence[Page] = ()) -> gr.Blocks:
     with gr.Blocks(
         title=f"{TITLE} · demo",
         analytics_enabled=False,
-        delete_cache=(_FORGET_AFTER_S // 3, _FORGET_AFTER_S),
+        delete_cache=(FORGET_AFTER_MINUTES * 60 // 3, FORGET_AFTER_MINUTES * 60),
         fill_width=True,
     ) as demo:
         gr.HTML(_header(pages), elem_id="mp-top")

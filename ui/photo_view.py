@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -45,30 +46,42 @@ def _joined(*names: str) -> str:
 
 
 def photo_html(
-    photo: AnsweredPhoto, *, style: Style = "axes", min_score: float = 0.0, page: int = 0
+    photo: AnsweredPhoto,
+    *,
+    key: str = "",
+    style: Style = "axes",
+    min_score: float = 0.0,
+    page: int = 0,
 ) -> str:
-    """Everything about a photo, to be shown in one piece."""
+    """Everything about a photo, to be shown in one piece; every event from it names its ``key``."""
     image_rgb = decode_image(photo.data, photo.name)
     picture = encode_jpeg(drawn(photo, style=style, min_score=min_score))
     return (
-        f'<section class="mp-photo" aria-label="Answers for {escape(photo.name)}">'
+        f'<section class="mp-photo" data-key="{escape(key)}" '
+        f'aria-label="Answers for {escape(photo.name)}">'
         f'<p class="mp-summary" role="status">{escape(summary(photo))}</p>'
         f"{_picture(photo, picture)}{_tools(photo, picture)}"
         f"{cards_html(photo, image_rgb, min_score=min_score, page=page)}</section>"
     )
 
 
-def photos_pager(index: int, count: int) -> str:
+def photos_pager(keys: Sequence[str], shown: str) -> str:
     """Where a photo stands among those of the page, with the way to its neighbours."""
-    if count < 2:
+    if len(keys) < 2:
         return ""
-    back, on = (("" if enabled else " disabled") for enabled in (index > 0, index < count - 1))
+    index = keys.index(shown)
     return (
         '<nav class="mp-pager mp-photos" aria-label="Your photos">'
-        f'<button type="button" data-act="photo" data-photo="{index - 1}"{back}>Previous</button>'
-        f"<span>Photo {index + 1} of {count}</span>"
-        f'<button type="button" data-act="photo" data-photo="{index + 1}"{on}>Next</button></nav>'
+        f"{_turn('Previous', keys[:index][-1:])}"
+        f"<span>Photo {index + 1} of {len(keys)}</span>"
+        f"{_turn('Next', keys[index + 1 :][:1])}</nav>"
     )
+
+
+def _turn(word: str, keys: Sequence[str]) -> str:
+    """A button to the neighbour, if there is one."""
+    target = f'data-photo="{escape(keys[0])}"' if keys else "disabled"
+    return f'<button type="button" data-act="photo" {target}>{word}</button>'
 
 
 def drawn(photo: AnsweredPhoto, *, style: Style = "axes", min_score: float = 0.0) -> np.ndarray:

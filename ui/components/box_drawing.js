@@ -7,7 +7,7 @@ const SMALLEST_PX = 8;
 
 let start = null; // where the pointer went down
 let frame = null;
-let drawing = null; // while a box is being drawn: { byKeyboard }
+let drawing = null; // while a box is being drawn: { byKeyboard, key } (of its photo)
 
 const picture = () => element.querySelector(".mp-picture");
 
@@ -16,7 +16,7 @@ function toggleDrawing(byKeyboard) {
   const on = tool.getAttribute("aria-pressed") !== "true";
   stopDrawing();
   if (!on) return;
-  drawing = { byKeyboard };
+  drawing = { byKeyboard, key: shownKey() };
   showDrawing();
   if (byKeyboard) openFrame({ left: 0.4, top: 0.3, width: 0.2, height: 0.25 }).focus();
 }
@@ -27,15 +27,20 @@ function showDrawing() {
   element.querySelector(".mp-hint").textContent = drawing.byKeyboard ? KEYS : POINTER;
 }
 
-// The teachers' answer replaces the student's, and with it the picture that is being drawn on.
+// The teachers' answer replaces the student's, and with it the picture that is being drawn on. On
+// another photo the box would be somewhere else: give it up.
 new MutationObserver(() => {
+  if (!drawing) return;
+  if (drawing.key !== shownKey()) return stopDrawing();
   const tool = element.querySelector('button[data-tool="box"]');
-  if (!drawing || !tool || tool.getAttribute("aria-pressed") === "true") return;
+  if (tool.getAttribute("aria-pressed") === "true") return;
   showDrawing();
   if (!frame) return;
   picture().append(frame);
   if (drawing.byKeyboard) frame.focus({ preventScroll: true });
-}).observe(element, { childList: true, subtree: true });
+}).observe(element, {
+  childList: true, subtree: true, attributeFilter: ["data-key", "aria-pressed"],
+});
 
 function stopDrawing() {
   frame?.remove();

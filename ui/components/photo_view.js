@@ -1,8 +1,9 @@
 // Turns clicks and keys into one Gradio event each. box_drawing.js, which follows in the same
 // scope, adds the boxes.
-// `element` and `trigger` come from gr.HTML; the content of `element` is replaced at every answer,
-// so listeners sit on `element` itself.
-const send = (what) => trigger("click", { ...what, nonce: Math.random() });
+// `element` and `trigger` come from gr.HTML; the content of `element` becomes another at every
+// answer, so listeners sit on `element` itself, and every event names the photo that it is about.
+const shownKey = () => element.querySelector(".mp-photo")?.dataset.key;
+const send = (what) => trigger("click", { ...what, key: shownKey(), nonce: Math.random() });
 
 // --- buttons of the cards and tools --------------------------------------------------------
 element.addEventListener("click", (event) => {
@@ -40,20 +41,22 @@ document.addEventListener("keydown", (event) => {
 });
 
 // --- the button under the keyboard keeps the focus when the answer replaces it ----------------
-let focused = null;
+let focused = null; // { key, selector }
 
 document.addEventListener("focusin", (event) => {
   const button = element.contains(event.target) && event.target.closest("button");
-  focused = button && Object.entries(button.dataset)
-    .filter(([name]) => name !== "text")
-    .map(([name, value]) => `[data-${name}="${value}"]`).join("");
+  focused = button && { key: shownKey(), selector: selectorOf(button) };
 });
+
+const selectorOf = (button) => "button" + Object.entries(button.dataset)
+  .filter(([name]) => name !== "text")
+  .map(([name, value]) => `[data-${name}="${CSS.escape(value)}"]`).join("");
 
 // --- teachers that a person has unfolded stay so, and the other way round ----------------------
 const unfolded = new Map(); // photo and face → open
 
 const faceOf = (details) =>
-  `${details.closest(".mp-photo").ariaLabel}/${details.closest(".mp-card").dataset.face}`;
+  `${details.closest(".mp-photo").dataset.key}/${details.closest(".mp-card").dataset.face}`;
 
 element.addEventListener("click", (event) => {
   const details = event.target.closest("summary")?.parentElement;
@@ -64,6 +67,6 @@ new MutationObserver(() => {
   for (const details of element.querySelectorAll(".mp-teachers")) {
     details.open = unfolded.get(faceOf(details)) ?? details.open;
   }
-  if (!focused || document.activeElement !== document.body) return;
-  element.querySelector(`button${focused}`)?.focus({ preventScroll: true });
+  if (!focused || focused.key !== shownKey() || document.activeElement !== document.body) return;
+  element.querySelector(focused.selector)?.focus({ preventScroll: true });
 }).observe(element, { childList: true, subtree: true });
