@@ -61,9 +61,9 @@ class DemoSession:
         before = self.photos.get(path)
         drawn = before.faces[len(photo.faces) :] if before else ()
         self.photos[path] = replace(photo, faces=photo.faces + drawn)
-        if before is None and self.follows:
-            self._show(path)
         self._forget_absent()  # after writing: the person may take it off at this moment
+        if before is None and self.follows and path in self.photos:
+            self._show(path)
 
     def _show(self, path: str | None) -> None:
         if path != self.shown:
