@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from benchmarks.degraded import mouth_or_chin_unmarked
 from core.datasets import read_dataset
@@ -225,3 +226,11 @@ def test_a_picture_that_cannot_be_read_is_left_out_and_named(tmp_path, caplog):
     pool = load_pool(read_dataset("pose-csv", root, "train").samples, progress=False)
     assert pool.names == ("head000.png", "head002.png")
     assert "head001.png" in caplog.text
+
+
+def test_a_picture_that_is_not_the_one_that_was_labelled_is_left_out(tmp_path, caplog):
+    root = write_pose_set(tmp_path / "pose", train=2, val=1)
+    Image.new("RGB", (120, 90)).save(root / "images" / "head001.png")
+    pool = load_pool(read_dataset("pose-csv", root, "train").samples, progress=False)
+    assert pool.names == ("head000.png",)
+    assert "head001.png: the picture has 120 × 90 px; expected a square crop" in caplog.text

@@ -94,12 +94,12 @@ def _load(sample: FaceSample) -> _Crop | None:
     try:
         data = sample.image_path.read_bytes()
         image_rgb = decode_image(data, sample.name)
+        height_px, width_px = image_rgb.shape[:2]
+        factor = REFERENCE_FACTOR if sample.crop_factor is not None else None
+        square = crop_square_px(sample, width_px, height_px, factor)
     except (ImageError, OSError) as error:
         logger.warning("left out of training: %s", error)
         return None
-    height_px, width_px = image_rgb.shape[:2]
-    factor = REFERENCE_FACTOR if sample.crop_factor is not None else None
-    square = crop_square_px(sample, width_px, height_px, factor)
     side_px = min(MAX_POOL_PX, max(16, round(square.width_px)))
     landmarks = np.full((21, 2), np.nan)
     if sample.landmarks_px is not None and len(sample.landmarks_px) == 21:

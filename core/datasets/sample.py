@@ -140,7 +140,10 @@ def crop_square_px(
 
     ``factor`` is the wanted side ÷ the longer side of the 68-landmark box. It applies where the
     factor of the sample's own crop is known; elsewhere the whole crop is used.
+
+    Raises ``core.images.ImageError`` when that image cannot be the one that was labelled.
     """
+    _check_size(sample, width_px, height_px)
     square = sample.crop_square or FaceBox(0, 0, width_px, height_px).square()
     if factor is None or sample.crop_factor is None:
         return square
@@ -154,7 +157,6 @@ def load_crop(sample: FaceSample, size_px: int, factor: float | None = None) -> 
     """
     image_rgb = read_image(sample.image_path)
     height_px, width_px = image_rgb.shape[:2]
-    _check_size(sample, width_px, height_px)
     return cut_square(image_rgb, crop_square_px(sample, width_px, height_px, factor), size_px)
 
 

@@ -139,6 +139,8 @@ def _comparisons(report: dict) -> pd.DataFrame:
             "on": [row["benchmark"] for row in rows],
             "part": [row["part"] or "all" for row in rows],
             "faces": [row["n"] for row in rows],
+            # Faces of one photo count once. Reports of older trainings do not say.
+            "origins": [row.get("origins") for row in rows],
             **{
                 name: [round(f * row[name], 2) for f, row in zip(factor, rows, strict=True)]
                 for name in ("champion", "challenger")

@@ -108,7 +108,10 @@ def _result(studio: Studio, run: Run) -> None:
         return
     verdict, reasons = decision
     texts = {
-        "promoted": (st.success, "The new student was not worse anywhere; it is the champion."),
+        "promoted": (
+            st.success,
+            "The new student is nowhere worse than tolerated; it is the champion.",
+        ),
         "person": (st.info, "The figures do not decide. Compare the two and choose one."),
         "rejected": (st.warning, "The new student was worse, so the old one goes on answering."),
     }
