@@ -61,7 +61,10 @@ OVERFLOW = "from core.runtime.onnx_runtime import *; print(sums_of_bytes_overflo
 def test_a_processor_without_vnni_is_known_by_its_sums():
     """An emulated one, so that it is tested on any machine."""
     emulated = ["qemu-x86_64", "-cpu", "Haswell", sys.executable, "-c", OVERFLOW]
-    answer = subprocess.run(emulated, capture_output=True, text=True, timeout=300, check=False)
+    root = Path(__file__).parents[1]  # where the program is imported from, wherever pytest began
+    answer = subprocess.run(
+        emulated, cwd=root, capture_output=True, text=True, timeout=300, check=False
+    )
     assert answer.stdout == "True\n", answer.stderr
 
 
