@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -87,9 +88,22 @@ def test_a_network_answers_where_it_lies():
 
 
 def test_a_batch_is_not_shared_until_nothing_is_left():
-    require_shares(TINY, 2)
+    require_shares(4, 2)
     with pytest.raises(TrainingRefused, match="3 processes cannot share batches of 4 faces"):
-        require_shares(TINY, 3)
+        require_shares(4, 3)
+
+
+@pytest.mark.parametrize("rank", range(4))
+def test_every_process_refuses_to_share_fewer_faces_than_there_are_processes(
+    tmp_path, monkeypatch, rank
+):
+    """Two faces for four: the last two had an empty batch, the first two waited for them."""
+    monkeypatch.setattr("trainer.train.process_group", lambda device: nullcontext((rank, 4)))
+    few = [write_mask_set(tmp_path / "mask", train=2, val=1)]
+    recipe = replace(TINY, batch_size=64)
+    with pytest.raises(TrainingRefused, match="4 processes cannot share batches of 2 faces"):
+        train(request(recipe, few, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("device, language", [("cpu", "C++"), ("cuda", "C")])
@@ -98,6 +112,36 @@ def test_without_a_compiler_a_network_stays_as_it_is(monkeypatch, caplog, device
     network = torch.nn.Linear(1, 1)
     assert compiled(network, torch.device(device)) is network
     assert f"no {language} compiler found" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "device, programs, environment, is_compiled",
+    [
+        ("cpu", ["g++"], {}, True),
+        ("cpu", ["c++", "clang++"], {}, False),  # torch looks for neither
+        ("cpu", ["clang++"], {"CXX": "clang++"}, True),
+        ("cpu", ["ccache", "g++"], {"CXX": "ccache g++"}, True),
+        ("cpu", ["g++"], {"CXX": "icpx"}, False),
+        ("cuda", ["clang"], {}, True),
+        ("cuda", ["cc"], {}, False),
+        ("cuda", ["cc"], {"CC": "cc"}, True),
+        ("cuda", ["gcc"], {"CC": "icx"}, False),
+    ],
+)
+def test_a_network_is_compiled_where_torch_finds_its_compiler(
+    monkeypatch, caplog, tmp_path, device, programs, environment, is_compiled
+):
+    """With cc or clang++ alone, or another CXX, the training failed at its first step."""
+    for name in programs:
+        (tmp_path / name).touch(mode=0o755)
+    for name in ("CC", "CXX"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"PATH": str(tmp_path), **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("torch.compile", lambda network: "compiled")
+    network = torch.nn.Linear(1, 1)
+    assert compiled(network, torch.device(device)) == ("compiled" if is_compiled else network)
+    assert ("compiler found (tried " in caplog.text) is not is_compiled
 
 
 def test_a_network_overfits_a_few_faces(data, tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ from trainer.jobs.lifeline import watch_leader
 from trainer.jobs.run_files import RunFiles
 from trainer.loop import TrainingStopped
 from trainer.redistill import config_of, guarded, request_of
-from trainer.train import train
+from trainer.train import TrainingRequest, read_samples, train
 from trainer.views import most_processes
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,7 @@ def _train(home: Home, run_id: int, stop: threading.Event) -> None:
     ray.init(logging_level=logging.WARNING)
     gpus = int(ray.cluster_resources().get("GPU", 0))
     run = described(home, run_id)
-    most = most_processes(request_of(home, run).recipe)
-    workers = config_of(run).cluster_workers or min(gpus, most) or 1
+    workers = config_of(run).cluster_workers or workers_for(request_of(home, run), gpus)
     logger.info("training on %d workers%s", workers, ", a GPU each" * bool(gpus))
     ask_teachers(home, run, workers, use_gpu=bool(gpus))
     trainer = TorchTrainer(
@@ -64,6 +63,12 @@ def _train(home: Home, run_id: int, stop: threading.Event) -> None:
         sys.exit(1)
     if stop.is_set():
         raise TrainingStopped("the training was stopped, its state saved")
+
+
+def workers_for(request: TrainingRequest, gpus: int) -> int:
+    """One process for each GPU, as long as each has faces enough of a batch, else one."""
+    faces = len(read_samples(request, "train"))  # about an epoch; each rank counts exactly
+    return min(gpus, most_processes(min(request.recipe.batch_size, faces))) or 1
 
 
 def train_rank(config: dict[str, Any]) -> None:

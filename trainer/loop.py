@@ -9,6 +9,7 @@ import contextlib
 import logging
 import math
 import os
+import shlex
 import shutil
 import threading
 import time
@@ -251,13 +252,20 @@ class Trainer:
 
 
 def compiled(network: nn.Module, device: torch.device) -> nn.Module:
-    """``network`` by torch.compile; as it is, with a warning, where there is no compiler."""
-    # of what it writes itself: C++ for the CPU; for GPUs Triton's launchers, in C
-    language, compilers = ("C", ("cc", "gcc", "clang"))
-    if device.type == "cpu":
-        language, compilers = ("C++", ("c++", "g++", "clang++"))
-    if not any(shutil.which(name) for name in compilers):
-        logger.warning("no %s compiler found: training is not compiled, and slower", language)
+    """``network`` by torch.compile; as it is, with a warning, where torch would not find the
+    compiler of what it writes itself: C++ for the CPU; for GPUs Triton's launchers, in C."""
+    if device.type == "cpu":  # as torch/_inductor/cpp_builder.py: a command, split as a shell does
+        language, variable = "C++", "CXX"
+        tried = shlex.split(os.environ.get("CXX", "g++"))[:1]
+    else:  # as triton/runtime/build.py: one program
+        language, variable = "C", "CC"
+        tried = [os.environ["CC"]] if "CC" in os.environ else ["gcc", "clang"]
+    if not any(shutil.which(name) for name in tried):
+        logger.warning(
+            "no %s compiler found (tried %s): training is not compiled, and slower; install one, "
+            "or name yours in %s",
+            *(language, " and ".join(tried) or "nothing", variable),
+        )
         return network
     return torch.compile(network)  # type: ignore[return-value]
 

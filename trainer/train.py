@@ -40,7 +40,7 @@ from trainer.run_folder import RunFolder, TrainingRefused, code_commit
 from trainer.same_pictures import merge
 from trainer.soft_labels import SoftLabelTable, label_pool
 from trainer.validation import Validation, answer_pool
-from trainer.views import BatchSource, ViewDataset, most_processes
+from trainer.views import BatchSource, ViewDataset, faces_in_batch, most_processes
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def train(request: TrainingRequest, stop: threading.Event | None = None) -> Path
     val = read_pool(request, "val")
     config = describe(request, pool, val, teachers)
     with process_group(device) as (rank, world):
-        require_shares(recipe, world)
+        require_shares(faces_in_batch(pool, recipe), world)
         if rank == 0:
             folder.begin(config, resume=request.resume)
         soft = _ask(request, pool, teachers, folder, rank, world)
@@ -200,12 +200,14 @@ def require_both_tasks(teachers: Sequence[FaceNetwork]) -> None:
             )
 
 
-def require_shares(recipe: Recipe, world: int) -> None:
-    """Raise TrainingRefused where so many processes share a batch that one would learn nothing."""
-    if world > max(1, recipe.batch_size // 2):
+def require_shares(faces: int, world: int) -> None:
+    """Raise TrainingRefused where so many processes share batches of ``faces`` that one would learn
+    nothing. Every process finds the same, so that none waits for another."""
+    if world > max(1, faces // 2):
         raise TrainingRefused(
-            f"{world} processes cannot share batches of {recipe.batch_size} faces; "
-            f"start {most_processes(recipe)}"
+            f"{world} processes cannot share batches of {faces} faces: each needs two or more; "
+            f"start {most_processes(faces)} (choose fewer devices, or fewer workers of a cluster), "
+            "or give more faces to learn from"
         )
 
 

@@ -94,9 +94,15 @@ def epoch_batches(
     return [batch[rank::world] for batch in batches]
 
 
-def most_processes(recipe: Recipe) -> int:
-    """How many processes can share a batch so that batch normalisation still sees many faces."""
-    return max(1, recipe.batch_size // FACES_A_PROCESS)
+def faces_in_batch(pool: FacePool, recipe: Recipe) -> int:
+    """How many faces every batch has, of all processes together: few where an epoch has few."""
+    return min(recipe.batch_size, len(epoch_rows(pool, recipe, 0)))
+
+
+def most_processes(faces: int) -> int:
+    """How many processes can share a batch of so many faces so that batch normalisation still sees
+    many of them."""
+    return max(1, faces // FACES_A_PROCESS)
 
 
 def steps_per_epoch(pool: FacePool, recipe: Recipe) -> int:
