@@ -22,6 +22,7 @@ from db.errors import BackupRefused, DatabaseBusy
 from db.file_time import file_time
 from db.fresh_ids import TABLES, highest_ids, keep_highest_ids
 from db.home import Home
+from db.restores import mark_restore
 from db.schema import APPLICATION_ID, SCHEMA_VERSION
 from db.work_folders import WorkFolder
 
@@ -207,7 +208,7 @@ def _replace(home: Home, staged: Home) -> Path | None:
     open_home(home.root)  # an older one is upgraded; where there is none, it is made
     with connect(staged) as new, connect(home) as present:
 
-        def before_the_second_page(status: int, remaining: int, pages: int) -> None:
+        def after_a_page(status: int, remaining: int, pages: int) -> None:
             if status == sqlite3.SQLITE_BUSY:  # of which sqlite3 would never tire
                 raise DatabaseBusy(
                     f"another program has kept {home.database_path} locked: close it, then restore "
@@ -217,8 +218,9 @@ def _replace(home: Home, staged: Home) -> Path | None:
                 if aside:
                     copy_database(home, aside)
                 _give_no_number_twice(home, new, is_new)
+                mark_restore(new)
 
-        new.conn.backup(present.conn, pages=1, progress=before_the_second_page)
+        new.conn.backup(present.conn, pages=1, progress=after_a_page)
     return aside
 
 

@@ -13,15 +13,17 @@ from sqlite_utils import Database
 from db.filters import FaceFilter
 from db.images import SPLITS
 from db.predictions import refresh_states
+from db.restores import last_restore
 from db.splits import BySplit, tallies_by_split, where_of_all_splits
 
 _LABELLED = "(s.is_labelled OR s.label_yaw_deg IS NOT NULL)"
 
 
-def last_change(db: Database) -> int:
-    """A number that every change of the champion makes another; 0 where there was none."""
+def last_change(db: Database) -> tuple[str, int]:
+    """What every change of the champion makes another, and every restore of a backup, too: in that
+    the change may have the same number, but other faces follow it."""
     sql = "SELECT coalesce(max(id), 0) FROM model_alias_events WHERE alias = 'champion'"
-    return int(db.execute(sql).fetchone()[0])
+    return last_restore(db), int(db.execute(sql).fetchone()[0])
 
 
 def follow_champion(db: Database, *, after: int = 0, limit: int = 500) -> int | None:

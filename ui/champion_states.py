@@ -31,13 +31,17 @@ def _follow_until(home: Home, stopping: threading.Event) -> None:
             followed = follow_changes(home, followed, stopping)
         except StudioError as error:  # a full disk, a foreign lock: later perhaps
             _LOG.warning("the faces do not follow the champion: %s", error)
+        except Exception:  # such as a disk that fails to read: a thread that ends never comes back
+            _LOG.exception("the faces do not follow the champion")
         stopping.wait(_LOOK_EVERY_S)
 
 
-def follow_changes(home: Home, followed: int | None, stopping: threading.Event) -> int:
+def follow_changes(
+    home: Home, followed: tuple[str, int] | None, stopping: threading.Event
+) -> tuple[str, int]:
     """Bring all faces up to the last change of the champion, unless that is ``followed`` already.
 
-    Returns that change. A later one meanwhile has another number, so that it is followed next.
+    Returns that change. A later one meanwhile, or a restore, is another, so that it comes next.
     """
     with connect(home) as db:
         change = last_change(db)

@@ -35,6 +35,9 @@ def _measure_for_ever(home: Home) -> None:
         except StudioError as error:  # a full disk, a foreign lock: later perhaps
             logger.warning("faces are not measured: %s", error)
             found = 0
+        except Exception:  # such as a disk that fails to read: a thread that ends never comes back
+            logger.exception("faces are not measured")
+            found = 0
         # Half of one processor at most: people and training come first.
         time.sleep(time.monotonic() - began if found else _PAUSE_S)
 
