@@ -12,6 +12,8 @@ import io
 import os
 import re
 import stat
+import struct
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +59,9 @@ _JPEG_START_LENGTH = 2
 _JPEG_SCAN, _JPEG_END = b"\xda", b"\xd9"
 #: libjpeg writes no longer side.
 _MAX_JPEG_SIDE_PX = 65_500
+#: The version that a BigTIFF, whose numbers have 64 bits, gives itself; all others say 42.
+_BIG_TIFF = 43
+_TILE_SIZE = (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH)
 
 #: EXIF orientation → how to turn the stored picture upright; 1 (or nonsense) needs nothing.
 _UPRIGHT = {
@@ -117,6 +122,7 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
             if isinstance(image, JpegImagePlugin.JpegImageFile):
                 _check_scans(data, shown)
             elif isinstance(image, TiffImagePlugin.TiffImageFile):
+                _check_tags(image, data, shown)
                 _check_tiles(image, shown)
             image.load()
             return _upright_rgb(image, shown)
@@ -203,10 +209,33 @@ def _check_scans(data: bytes, shown: str) -> None:
     raise OSError(_TOO_MANY_BLOCKS)
 
 
+def _check_tags(image: TiffImagePlugin.TiffImageFile, data: bytes, shown: str) -> None:
+    """Refuses a TIFF that says something twice, or to one reader only.
+
+    Pillow, which says the sizes, keeps the last of equal tags; libtiff, which decodes, the first.
+    Nor does Pillow know all types of numbers, or the big-endian kind of BigTIFF, that libtiff does.
+    """
+    order = "<" if data.startswith(b"II") else ">"
+    is_big = struct.unpack_from(order + "H", data, 2)[0] == _BIG_TIFF
+    if is_big and order == ">":
+        raise OSError("big-endian BigTIFF")
+    number_format, entry_format = ("Q", "HHQ8s") if is_big else ("H", "HHI4s")
+    start = image.tag_v2.offset
+    (number,) = struct.unpack_from(order + number_format, data, start)
+    start += struct.calcsize(order + number_format)
+    entries = data[start : start + number * struct.calcsize(order + entry_format)]
+    tags = Counter(tag for tag, *_ in struct.iter_unpack(order + entry_format, entries))
+    for tag, times in tags.items():
+        if times > 1 or (tag in _TILE_SIZE and tag not in image.tag_v2):
+            raise ImageError(
+                f"{shown}: the tag {tag} of the TIFF occurs {times} times or has no plain number; "
+                "expected each tag once; save it again"
+            )
+
+
 def _check_tiles(image: TiffImagePlugin.TiffImageFile, shown: str) -> None:
     """A tile is decoded whole, however little of it is in the picture."""
-    width_px = image.tag_v2.get(TiffImagePlugin.TILEWIDTH, 0)
-    height_px = image.tag_v2.get(TiffImagePlugin.TILELENGTH, 0)
+    width_px, height_px = (image.tag_v2.get(tag, 0) for tag in _TILE_SIZE)
     if width_px * height_px > MAX_PIXELS:
         limit = MAX_PIXELS // 1_000_000
         raise ImageError(

@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 import zlib
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -355,6 +356,54 @@ def test_a_tile_much_larger_than_the_picture_is_refused_before_it_is_decoded() -
     with pytest.raises(ImageError, match="tiles of 16384 × 16384 pixels") as caught:
         decode_image(tiled_tiff(16, 16_384), "tile.tif")
     assert_one_clear_line(caught.value, "tile.tif")
+
+
+def hand_made_tiff(
+    order: str, is_big: bool, tiles: list[tuple[int, int, int]], start: int = 0x2000
+) -> bytes:
+    """A grey TIFF of 16 × 16 px in one deflated tile; ``tiles``: tag, type and value as written.
+
+    The tags lie at ``start``.
+    """
+    pixels = zlib.compress(bytes(1024 * 1024))
+    number, entry, version = ("Q", "HHQ", 43) if is_big else ("H", "HHI", 42)
+    place = struct.pack(order + ("HHQ" if is_big else "I"), *((8, 0) if is_big else ()), start)
+    mark = {"<": b"II", ">": b"MM"}[order]
+    head = (mark + struct.pack(order + "H", version) + place).ljust(16, b"\0") + pixels
+    plain = {256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 277: 1, 324: 16, 325: len(pixels)}
+    entries = sorted(
+        [*((tag, 4, value) for tag, value in plain.items()), *tiles], key=itemgetter(0)
+    )
+    ifd = struct.pack(order + number, len(entries))
+    for tag, kind, value in entries:
+        values = struct.pack(order + {4: "I", 17: "q"}[kind], value)
+        ifd += struct.pack(order + entry, tag, kind, 1) + values.ljust(8 if is_big else 4, b"\0")
+    return head.ljust(start, b"\0") + ifd + bytes(8)
+
+
+TILE, TWICE = [(322, 4, 1024), (323, 4, 1024)], [(322, 4, 40_000), (323, 4, 40_000)]
+
+
+@pytest.mark.parametrize(("order", "is_big"), [("<", False), (">", False), ("<", True)])
+def test_a_tile_whose_size_is_said_twice_is_refused(order: str, is_big: bool) -> None:
+    """Pillow read the second, small size, and libtiff decoded a tile of the first, huge one."""
+    assert decode_image(hand_made_tiff(order, is_big, TILE), "x").shape == (16, 16, 3)
+    with pytest.raises(ImageError, match="the tag 322 of the TIFF occurs 2 times") as caught:
+        decode_image(hand_made_tiff(order, is_big, TWICE + TILE), "twice.tif")
+    assert_one_clear_line(caught.value, "twice.tif")
+
+
+def test_a_tile_whose_size_only_the_decoder_can_read_is_refused() -> None:
+    tiles = [(322, 17, 40_000), (323, 17, 40_000)]  # 17: signed, 64 bits
+    with pytest.raises(ImageError, match=r"the tag 322 of the TIFF .* no plain number"):
+        decode_image(hand_made_tiff("<", True, tiles), "x.tif")
+
+
+def test_a_kind_of_tiff_that_only_the_decoder_can_read_is_refused() -> None:
+    """Pillow takes the head of a big-endian BigTIFF for a plain one whose tags lie at 0x80000."""
+    data = hand_made_tiff(">", False, TILE, start=0x80000)
+    with pytest.raises(ImageError, match="big-endian BigTIFF"):
+        decode_image(b"MM\0\x2b\0\x08\0\0" + data[8:], "x.tif")
 
 
 def test_a_picture_longer_than_any_jpeg_is_refused() -> None:
