@@ -298,6 +298,27 @@ def test_photos_in_a_single_folder_below_the_imported_one_have_no_origin(
         assert db.execute("SELECT DISTINCT origin FROM images").fetchall() == [(None,)]
 
 
+def test_a_stray_picture_does_not_make_one_origin_of_all_the_others(
+    home: Home, tmp_path: Path
+) -> None:
+    """As one origin they would all be held out, or none: nothing to judge or to learn by."""
+    photos(tmp_path / "set", "cover.png")
+    photos(tmp_path / "set" / "photos", "a.png", "b.png")
+    import_path(home, tmp_path / "set")
+    with connect(home) as db:
+        assert db.execute("SELECT DISTINCT origin FROM images").fetchall() == [(None,)]
+
+
+def test_two_folders_of_equal_size_are_two_origins(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    photos(tmp_path / "people" / "ann", "a.png", "b.png")
+    photos(tmp_path / "people" / "bob", "c.png", "d.png")
+    import_path(home, tmp_path / "people")
+    with connect(home) as db:
+        rows = db.execute("SELECT DISTINCT origin FROM images ORDER BY 1").fetchall()
+    assert rows == [("people/ann",), ("people/bob",)]
+
+
 def test_photos_get_the_faces_that_a_detector_finds(home: Home, tmp_path: Path) -> None:
     folder = tmp_path / "holiday" / "day 1"
     folder.mkdir(parents=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from core.datasets import DATASET_KINDS, FaceSample, read_dataset, recognise_dataset
@@ -126,15 +127,12 @@ def _entries(path: Path, format: str, split: str | None) -> Iterator[Entry]:
 
 
 def _photos(path: Path) -> Iterator[Entry]:
-    """Photos of one of several sub-folders share an origin: what was taken together looks alike.
-
-    A folder that holds them all tells none from another.
-    """
+    """Photos of one of several sub-folders share an origin: what was taken together looks alike."""
     if path.is_file():
         yield FaceRecord(file=path.name, name=path.name)
         return
     files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in IMAGE_SUFFIXES]
-    are_sorted = len({file.parent for file in files}) > 1
+    are_sorted = _are_sorted(files)
     for file in files:
         album = file.parent.relative_to(path.parent).as_posix()
         yield FaceRecord(
@@ -142,6 +140,16 @@ def _photos(path: Path) -> Iterator[Entry]:
             name=file.name,
             origin=album if are_sorted and file.parent != path else None,
         )
+
+
+def _are_sorted(files: Sequence[Path]) -> bool:
+    """Whether folders divide the files, so that no folder holds more than half of them.
+
+    A folder of nearly all, beside a stray cover picture, tells none from another: as one origin
+    they would all be held out, or none.
+    """
+    folders = Counter(file.parent for file in files)
+    return 2 * max(folders.values(), default=0) <= len(files)
 
 
 def _published_records(path: Path, kind: str, split: str | None) -> Iterator[Entry]:
