@@ -20,6 +20,7 @@ from db.errors import (
     DatabaseTooOld,
     NotOurDatabase,
 )
+from db.face_measures import MeasuredFace, store_measures, unmeasured_faces
 from db.filters import FaceFilter
 from db.home import Home
 from db.migrations import migrate, open_home, schema_migrations
@@ -56,7 +57,7 @@ def version(home: Home) -> int:
 
 def test_a_new_home_has_the_whole_schema_and_is_private(tmp_path: Path) -> None:
     home = open_home(tmp_path / "new")
-    assert version(home) == SCHEMA_VERSION == 11
+    assert version(home) == SCHEMA_VERSION == 12
     assert home.root.stat().st_mode & 0o077 == 0
     assert home.database_path.stat().st_mode & 0o077 == 0
     with connect(home) as db:
@@ -119,6 +120,20 @@ def test_what_a_check_had_found_is_kept(tmp_path: Path) -> None:
     with connect(open_home(tmp_path)) as db:
         found = db.execute("SELECT * FROM label_suspicions").fetchall()  # of the labelled face
         assert [tuple(row) for row in found] == [(2, 1, 0.9, "so")]
+
+
+def test_faces_measured_by_an_earlier_rule_are_measured_anew(tmp_path: Path) -> None:
+    """Those at the edge of their picture kept the numbers of the old rule for good."""
+    home = old_home(tmp_path)
+    with closing(open_connection(home, check_version=False)) as db:
+        migrate(db, home, stop_before="0012_measures_anew")
+        store_measures(db, [MeasuredFace(1, 500.0, 0.5), MeasuredFace(2, None, None)])
+        assert unmeasured_faces(db) == []
+    with connect(open_home(tmp_path)) as db:
+        assert [face.face_id for face in unmeasured_faces(db)] == [1, 2]
+        store_measures(db, [MeasuredFace(1, 10.0, 0.5)])
+    with connect(open_home(tmp_path)) as db:  # once, not at every start
+        assert [face.face_id for face in unmeasured_faces(db)] == [2]
 
 
 def test_a_failing_step_leaves_the_old_file(
@@ -208,5 +223,5 @@ def test_the_steps_are_those_of_the_folder_in_order() -> None:
         "<Migrations 'maskpose_studio': [0001_images_and_faces, 0002_runs_models_predictions,"
         " 0003_annotations, 0004_review_queue, 0005_imports_and_settings, 0006_views,"
         " 0007_opinions, 0008_error_dimensions, 0009_predictions_by_face,"
-        " 0010_face_splits, 0011_label_suspicions]>"
+        " 0010_face_splits, 0011_label_suspicions, 0012_measures_anew]>"
     )
