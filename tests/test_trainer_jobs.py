@@ -103,6 +103,24 @@ def test_a_finished_run_frees_what_it_would_resume_from_and_a_failed_one_keeps_i
     assert len(list(RunFiles.of(home, failed.id).training.iterdir())) == 2
 
 
+def test_a_worker_frees_what_another_was_killed_before_it_could(home, monkeypatch):
+    """Between the end of the run and that, a kill left five times the model's size for ever."""
+    finished, failed = queue(home), queue(home)
+    code = (
+        "files.training.mkdir(exist_ok=True)\n"
+        "for name in ('model.safetensors', 'state.pt'): (files.training / name).touch()\n"
+        "if (module, run) == ('trainer.challenge', '2'):\n"
+        "    files.fail(kind='refused', message='no'); sys.exit(1)"
+    )
+    with monkeypatch.context() as killed:
+        killed.setattr(RunFiles, "forget_training", lambda files: None)
+        work(home, "cpu", script(code))
+    trainings = [RunFiles.of(home, run.id).training for run in (finished, failed)]
+    assert [len(list(folder.iterdir())) for folder in trainings] == [2, 2]
+    assert work(home, "cpu") == 0  # nothing is queued
+    assert [len(list(folder.iterdir())) for folder in trainings] == [0, 2]
+
+
 def test_two_workers_never_take_the_same_run(home):
     run = queue(home)
     code = "(files.root / f'by-{os.getppid()}').touch(); time.sleep(1)"

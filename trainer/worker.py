@@ -23,7 +23,7 @@ from db.runs import claim_run
 from trainer.jobs.device_lock import device_lock
 from trainer.jobs.devices import backend_of
 from trainer.jobs.lifeline import GRACE_S
-from trainer.jobs.local import mark_lost, start_workers
+from trainer.jobs.local import forget_trainings, mark_lost, start_workers
 from trainer.jobs.supervisor import Command, Supervisor, stage_command
 
 #: How long to wait for a worker that is about to end, or the training of one that was killed.
@@ -37,6 +37,7 @@ def work(home: Home, device: str, command: Command = stage_command) -> int:
         if locks is None:
             return 0
         mark_lost(home, device)
+        forget_trainings(home)
         while True:
             with connect(home) as db:
                 run = claim_run(

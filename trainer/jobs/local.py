@@ -6,6 +6,7 @@ restarted while a training goes on. A Ray cluster is one more device (``trainer.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import subprocess
 import sys
@@ -115,6 +116,18 @@ def find_lost_runs(home: Home) -> list[Run]:
             if locks is not None:
                 lost += mark_lost(home, device)
     return lost
+
+
+def forget_trainings(home: Home) -> None:
+    """Free what finished runs no longer need, where a worker died just before it would have.
+
+    Of the last hundred only, as every worker begins with this.
+    """
+    with connect(home, read_only=True) as db:
+        finished = list_runs(db, status="finished")
+    for run in finished:
+        with contextlib.suppress(OSError):  # a file that stays is no reason not to train
+            RunFiles.of(home, run.id).forget_training()
 
 
 def mark_lost(home: Home, device: str) -> list[Run]:
