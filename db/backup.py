@@ -17,7 +17,7 @@ from typing import Literal
 from sqlite_utils import Database
 
 from db.backup_archive import DATABASE_IN_ARCHIVE, extract_database, extract_files, write_archive
-from db.database import connect, explained
+from db.database import connect, explained, open_connection
 from db.errors import BackupRefused, DatabaseBusy
 from db.file_time import file_time
 from db.fresh_ids import TABLES, highest_ids, keep_highest_ids
@@ -98,7 +98,7 @@ def restore(root: Path | None, source: Path) -> BackupReport:
                 old.backup(new)
         open_home(staged.root)  # an older backup is upgraded
         files = extract_files(source, home) if is_archive else 0
-        damaged = _move_away(home) if _is_damaged(home, scratch) else None
+        damaged = _move_away(home) if _is_damaged(home) else None
         aside = _replace(home, staged)
     before = damaged or aside
     return BackupReport(
@@ -126,22 +126,7 @@ def _check(database: Path) -> int:
     """The number of label events in a sound database of ours; BackupRefused says what is wrong."""
     try:
         with closing(_opened(database)) as db:
-            ours = db.execute("PRAGMA application_id").fetchone()[0]
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            faults = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if ours != APPLICATION_ID:
-                raise BackupRefused(f"{database.name} is no database of MaskPose Studio")
-            if version > SCHEMA_VERSION:
-                raise BackupRefused(
-                    f"{database.name} is of a newer program (schema {version}, this one knows "
-                    f"{SCHEMA_VERSION}): update this program"
-                )
-            if faults != "ok":
-                raise BackupRefused(f"{database.name} is damaged: {faults}")
-            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
-            if "annotation_events" not in tables:
-                return 0
-            return int(db.execute("SELECT count(*) FROM annotation_events").fetchone()[0])
+            return _labels_in_sound(db, database.name)
     except sqlite3.DatabaseError as error:
         log, code = _log_of(database), getattr(error, "sqlite_errorcode", 0) & 0xFF
         if log.exists() and code in _CANNOT_LIE_THERE:
@@ -150,6 +135,26 @@ def _check(database: Path) -> int:
                 "into a folder of yours and restore from there"
             ) from error
         raise BackupRefused(f"{database.name} is no sound database ({error})") from error
+
+
+def _labels_in_sound(db: sqlite3.Connection, name: str) -> int:
+    """As ``_check``, of an open database; the errors of SQLite come out as they are."""
+    ours = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    faults = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if ours != APPLICATION_ID:
+        raise BackupRefused(f"{name} is no database of MaskPose Studio")
+    if version > SCHEMA_VERSION:
+        raise BackupRefused(
+            f"{name} is of a newer program (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}): update this program"
+        )
+    if faults != "ok":
+        raise BackupRefused(f"{name} is damaged: {faults}")
+    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+    if "annotation_events" not in tables:
+        return 0
+    return int(db.execute("SELECT count(*) FROM annotation_events").fetchone()[0])
 
 
 def _opened(database: Path) -> sqlite3.Connection:
@@ -166,23 +171,21 @@ def _log_of(database: Path) -> Path:
     return database.with_name(f"{database.name}-wal")
 
 
-def _is_damaged(home: Home, scratch: Path) -> bool:
-    """Whether there is a database of which no sound copy can be made.
+def _is_damaged(home: Home) -> bool:
+    """Whether there is a database that is not sound, or none of ours that this program knows.
 
-    What is no damage, such as a full disk or a lock, is raised, and the database stays in use.
+    It is looked at where it lies, together with its log, in one read transaction: others may write
+    meanwhile. What is no damage, such as a lock, is raised, and the database stays in use.
     """
     if not home.database_path.is_file():
         return False
-    copy = scratch / "present.db"
     try:
-        _check(copy_database(home, copy))
-    except (sqlite3.DatabaseError, BackupRefused) as error:
-        cause = error.__cause__ if isinstance(error, BackupRefused) else error
-        if isinstance(cause, sqlite3.OperationalError):
-            raise
+        with closing(open_connection(home, read_only=True, check_version=False)) as db:
+            _labels_in_sound(db.conn, home.database_path.name)
+    except sqlite3.OperationalError:
+        raise
+    except (sqlite3.DatabaseError, BackupRefused):
         return True
-    finally:
-        copy.unlink(missing_ok=True)
     return False
 
 

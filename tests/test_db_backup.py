@@ -15,7 +15,7 @@ from db_support import add_face, files_below, label
 from test_db_migrations import damage, old_home
 
 from core.faces import MaskLabel
-from db.backup import back_up, restore
+from db.backup import back_up, copy_database, restore
 from db.backup_archive import extract_files
 from db.check import find_faults
 from db.database import connect
@@ -78,14 +78,35 @@ def test_restoring_over_newer_labels_keeps_them_in_a_backup(home: Home, tmp_path
     assert labels(home)[0] == (1, "unmasked", 2)
 
 
-def test_a_damaged_database_is_set_aside_and_replaced(home: Home, tmp_path: Path) -> None:
+@pytest.mark.parametrize("offset", [0, 4096 * 2])
+def test_a_damaged_database_is_set_aside_and_replaced(
+    home: Home, tmp_path: Path, offset: int
+) -> None:
     expected = labels(home)
     back_up(home, tmp_path / "monday.db")
-    damage(home, 0)
+    damage(home, offset)
     report = restore(home.root, tmp_path / "monday.db")
     assert labels(home) == expected
     assert report.before.name.startswith("damaged-") and report.before.is_file()
     assert home.last_backup() is None  # the damaged file is not offered as a backup
+
+
+def test_a_restore_copies_what_is_there_once(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was copied a first time only to be looked at: of a large one, minutes and its room."""
+    back_up(home, tmp_path / "monday.db")
+    copies = []
+
+    def copy(home: Home, target: Path) -> Path:
+        copies.append(target)
+        return copy_database(home, target)
+
+    monkeypatch.setattr("db.backup.copy_database", copy)
+    with connect(home) as db:  # a program has it open, with a label that is only in its log
+        label(db, 1, MaskLabel.UNMASKED, base_version=1)
+        report = restore(home.root, tmp_path / "monday.db")
+    assert copies == [report.before]
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
