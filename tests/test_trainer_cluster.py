@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,15 @@ from tests.retraining_files import (
     now,
     train_champion,
 )
+from tests.training_files import write_mask_set
 from trainer.jobs import ray_stage
 from trainer.jobs.devices import RAY, RAY_ADDRESS, UnknownDevice, find_devices
 from trainer.jobs.local import LocalJobs
 from trainer.jobs.ray_cluster import NoCluster, RayJobs, jobs_on, open_client
 from trainer.jobs.run_files import RunFiles
+from trainer.recipes import find_recipe
 from trainer.redistill import RetrainingConfig, prepare
+from trainer.train import TrainingRequest
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +214,20 @@ def test_a_champion_that_was_copied_in_part_is_not_used(home, champion):
     assert not list(shared.parent.iterdir())
     ray_stage.describe(home, run)
     assert shared.read_bytes() == champion.read_bytes()
+
+
+@pytest.mark.parametrize("faces, gpus, workers", [(3, 8, 1), (40, 8, 2), (90, 8, 4), (90, 0, 1)])
+def test_a_cluster_starts_no_more_processes_than_there_are_faces_for(
+    tmp_path, faces, gpus, workers
+):
+    """Eight GPUs and three labelled faces: four processes began, two of them with nothing."""
+    pytest.importorskip("ray")
+    from trainer.cluster_job import workers_for
+
+    data = [write_mask_set(tmp_path / "mask", train=faces, val=1)]
+    recipe = replace(find_recipe("student", "quick"), batch_size=64)
+    request = TrainingRequest(task="student", recipe=recipe, data=data, out=tmp_path / "run")
+    assert workers_for(request, gpus) == workers
 
 
 class JobsApi:
