@@ -18,6 +18,9 @@ MAX_TABLE_BYTES = 256 * 2**20
 #: The bytes do not bound the memory: a row of two letters takes some hundred bytes. A million faces
 #: are the most that the app is made for.
 MAX_ROWS = 2_000_000
+#: Nor do the rows: each cell that is kept takes 30 to 80 bytes. Our largest table keeps 1.1
+#: million, a million faces with a mask label 7 million.
+MAX_CELLS = 15_000_000
 #: A table with more rows of a wrong length is damaged as a whole, or none of ours.
 MAX_BROKEN_ROWS = 5_000
 #: Our rows have some hundred characters.
@@ -103,6 +106,11 @@ def read_table(
                 builder.skip(f"row {number}", "wrong number of columns", detail)
                 broken += 1
             _require_table(path, number - 1, broken, len(header))
+            if len(rows) * len(places) > MAX_CELLS:
+                raise DatasetError(
+                    f"{path} has more than {MAX_CELLS // len(places):,} rows of {len(places)} "
+                    f"columns; at most {MAX_CELLS:,} cells are read; split the table"
+                )
     if number == 1:
         raise DatasetError(f"{path} has no rows; expected one for each face; restore the file")
     return rows
