@@ -85,6 +85,17 @@ def test_a_box_outside_the_picture_is_an_error_that_names_the_sample(tmp_path: P
         load_crop(sample, 40)
 
 
+def test_a_label_of_the_picture_before_it_was_turned_is_said_to_be_that(tmp_path: Path) -> None:
+    path = draw_face(tmp_path / "a.png", 50, 40)
+    sample = FaceSample(image_path=path, name="a#1", picture_size_px=(40, 50))
+    says = r"50 × 40 px upright.* for 40 × 50, perhaps before .* turned upright as its EXIF says"
+    with pytest.raises(ImageError, match=says):
+        load_crop(sample, 40)
+    other = FaceSample(image_path=path, name="a#1", picture_size_px=(40, 60))
+    with pytest.raises(ImageError, match=r"for 40 × 60; restore the original file"):
+        load_crop(other, 40)
+
+
 def test_samples_travel_to_worker_processes(target: Path) -> None:
     sample = FaceSample(image_path=target, name="t", rotation=np.eye(3), attributes={"a": "b"})
     copy = pickle.loads(pickle.dumps(sample))

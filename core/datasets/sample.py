@@ -160,15 +160,33 @@ def load_crop(sample: FaceSample, size_px: int, factor: float | None = None) -> 
     return cut_square(image_rgb, crop_square_px(sample, width_px, height_px, factor), size_px)
 
 
+def require_labelled_size(
+    name: str, labelled_px: tuple[float, float], width_px: int, height_px: int
+) -> None:
+    """Raises ``ImageError`` when a label was made for a picture of another size than this one.
+
+    ``labelled_px`` is the width and height that the label names, both positive; ``width_px`` and
+    ``height_px`` are those of the picture that is there, upright.
+    """
+    if labelled_px == (width_px, height_px):
+        return
+    came = (
+        f"{name}: the picture has {width_px} × {height_px} px upright, "
+        f"its label was made for {labelled_px[0]:g} × {labelled_px[1]:g}"
+    )
+    if labelled_px == (height_px, width_px):
+        raise ImageError(
+            f"{came}, perhaps before the picture was turned upright as its EXIF says; "
+            "label the upright picture"
+        )
+    raise ImageError(f"{came}; restore the original file")
+
+
 def _check_size(sample: FaceSample, width_px: int, height_px: int) -> None:
     """Raises ``ImageError`` when the image cannot be the one that the label was made for."""
     size = f"{sample.name}: the picture has {width_px} × {height_px} px"
-    labelled = sample.picture_size_px
-    if labelled is not None and labelled != (width_px, height_px):
-        raise ImageError(
-            f"{size} upright, its label was made for {labelled[0]:g} × {labelled[1]:g}; "
-            "restore the original file"
-        )
+    if sample.picture_size_px is not None:
+        require_labelled_size(sample.name, sample.picture_size_px, width_px, height_px)
     box = sample.box or sample.crop_square
     if box is None:
         if sample.crop_factor is not None and width_px != height_px:
