@@ -226,8 +226,9 @@ def require_labels(files: RunFiles) -> None:
     for split, what in (("train", "to learn from"), ("val", "held out to judge by")):
         if not read_snapshot(files.root, split).samples:
             raise StudioError(
-                f"no labelled face is {what} yet: one origin in five is held out (a folder, a video "
-                "or a single picture), so label some pictures of other origins and start again"
+                f"no labelled face is {what} yet: one origin in five is held out (a folder, a "
+                "video or a single picture), so label some more pictures of other origins and "
+                "start again"
             )
 
 
