@@ -28,10 +28,23 @@ class StoredFile(NamedTuple):
 
 def store_file(home: Home, data: bytes, *, durable: bool = True) -> StoredFile:
     """Keep bytes as a file of the home folder; the name of an upload has no say in where."""
+    file = _file_of(data)
+    _write_once(home.root / file.path, data, durable=durable)
+    return file
+
+
+def is_stored(home: Home, data: bytes) -> bool:
+    """Whether the file of these bytes is there, whole."""
+    return _is_whole(home.root / _file_of(data).path, data)
+
+
+def _file_of(data: bytes) -> StoredFile:
     sha256 = hashlib.sha256(data).hexdigest()
-    path = f"images/{sha256[:2]}/{sha256}{suffix_of(data)}"
-    _write_once(home.root / path, data, durable=durable)
-    return StoredFile(sha256, path)
+    return StoredFile(sha256, f"images/{sha256[:2]}/{sha256}{suffix_of(data)}")
+
+
+def _is_whole(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(data)
 
 
 def suffix_of(data: bytes) -> str:
@@ -43,7 +56,7 @@ def suffix_of(data: bytes) -> str:
 
 def _write_once(path: Path, data: bytes, *, durable: bool) -> None:
     """Write a file that is either whole or not there; a file of the right size stays as it is."""
-    if path.is_file() and path.stat().st_size == len(data):
+    if _is_whole(path, data):
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")

@@ -104,11 +104,11 @@ def add_stored(
 def complete(db: Database, image: Image, *, split: str | None, origin: str | None) -> Image:
     """The picture with the split and the origin that it had not got yet; what it has stays.
 
-    So does everything once a face in it was labelled: a training may have learned from it, and
-    split and origin say whether one may.
+    So does everything once a training may have learned from it: split and origin say whether one
+    may.
     """
     whole = replace(image, split=image.split or split, origin=image.origin or origin)
-    if whole != image and _was_labelled(db, image):
+    if whole != image and _may_be_learned(db, image):
         return image
     if whole != image:
         with write_transaction(db):
@@ -119,10 +119,23 @@ def complete(db: Database, image: Image, *, split: str | None, origin: str | Non
     return whole
 
 
-def _was_labelled(db: Database, image: Image) -> bool:
-    """Whether anybody has ever said something of a face in the picture."""
-    sql = "SELECT 1 FROM faces f JOIN annotation_events ON face_id = f.id WHERE image_id = ?"
-    return select_one(db, sql, [image.id]) is not None
+def _may_be_learned(db: Database, image: Image) -> bool:
+    """Whether a person has labelled a face in the picture, or it was labelled and a run exists.
+
+    A training started outside the app leaves no run: from those it guards what people labelled.
+    """
+    return (
+        select_one(
+            db,
+            "SELECT 1 FROM faces f"
+            " JOIN annotation_events e ON e.face_id = f.id"
+            " JOIN annotation_actions a ON a.id = e.action_id"
+            " JOIN annotators who ON who.id = a.annotator_id"
+            " WHERE f.image_id = ? AND (who.kind = 'person' OR EXISTS (SELECT 1 FROM runs))",
+            [image.id],
+        )
+        is not None
+    )
 
 
 def source_id(db: Database, name: str) -> int:

@@ -35,16 +35,21 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A picture that was opened: its file is stored, ``faces`` are what a detector found in it."""
+    """A picture that was opened: its file is stored, ``faces`` are what a detector found in it.
+
+    ``is_new_file`` False: the file lay there before, whole.
+    """
 
     file: StoredFile
     width_px: int
     height_px: int
     faces: tuple[FaceBox, ...] = ()
     detector: str = ""
+    is_new_file: bool = True
 
 
 Skips = list[tuple[str, str]]
+_STAYS = "it stays without: a training may know its faces"
 
 
 def escaped(text: str) -> str:
@@ -142,7 +147,8 @@ def _split(record: FaceRecord) -> str | None:
 def _contradictions(image: Image, record: FaceRecord) -> Iterator[tuple[str, str]]:
     """What a file says of a picture otherwise than is known here, which is kept.
 
-    A labelled picture keeps that it has no split or no origin, too: see ``db.images.complete``.
+    A picture that may have been learned from keeps that it has none, too: see
+    ``db.images.complete``.
     """
     said_and_kept = {
         "split": (_split(record), image.split),
@@ -150,7 +156,7 @@ def _contradictions(image: Image, record: FaceRecord) -> Iterator[tuple[str, str
     }
     for what, (said, kept) in said_and_kept.items():
         if said and said != kept:
-            stays = f"{kept!r} was kept" if kept else "it stays without: it has labelled faces"
+            stays = f"{kept!r} was kept" if kept else _STAYS
             yield record.file or record.name, f"says {what} {said!r}, {stays}"
 
 

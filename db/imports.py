@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from db.database import connect, now, select, select_one, write_transaction
 from db.home import Home
-from db.images import source_id
+from db.images import find_image, source_id
 from db.import_rows import Outcome, Picture, escaped, storable, write_records
 from db.records import FaceRecord
 
@@ -171,7 +171,8 @@ def _import_chunk(
             records.append((storable(entry), _open_picture(entry, read_picture)))
         except (ValueError, OSError) as error:
             skipped.append((entry.file, str(error)))
-    os.sync()  # the pictures are on the disk before rows name them: all at once, not one by one
+    if any(picture and _may_be_unflushed(db, picture) for _, picture in records):
+        os.sync()  # the pictures are on the disk before rows name them: all at once, not one by one
     with write_transaction(db, durable=False):
         operation = f"import-{job.import_id}-{start}"
         counts, left_out = write_records(db, records, job.source, operation)
@@ -188,6 +189,15 @@ def _import_chunk(
             "UPDATE imports SET records_done = ?, report = ? WHERE id = ?",
             [start + len(chunk), json.dumps(report), job.import_id],
         )
+
+
+def _may_be_unflushed(db: Database, picture: Picture) -> bool:
+    """Whether the file may not have reached the disk yet.
+
+    One that lay there before has where a row names it; where none does, an import that was stopped
+    may have left it.
+    """
+    return picture.is_new_file or find_image(db, picture.file.sha256) is None
 
 
 def _open_picture(record: FaceRecord, read_picture: ReadPicture) -> Picture | None:

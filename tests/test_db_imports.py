@@ -10,6 +10,7 @@ from pathlib import Path
 
 import db_workers
 import pytest
+from dataset_files import draw_face, voc_object, write_voc
 from db_support import add_face, files_below, label, picture
 
 from core.faces import FaceBox, MaskLabel
@@ -22,6 +23,7 @@ from db.home import Home
 from db.migrations import open_home
 from db.records import FormatError
 from db.review_queue import count
+from db.runs import submit_run
 from db.undo import next_undo, undo
 from trainer.annotated_faces import read_annotated
 from trainer.dataset_import import find_format, import_path
@@ -131,6 +133,25 @@ def test_the_pictures_of_a_chunk_are_flushed_before_rows_name_them(
     assert flushed == [(4, 0), (7, 4), (8, 7)]  # the fifth is a copy of the first
 
 
+def test_an_import_of_what_is_here_already_flushes_nothing(
+    home: Home, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flush is of all that the machine writes: a repeated import had one for each 200 entries."""
+    flushed: list[bool] = []
+    monkeypatch.setattr("os.sync", lambda: flushed.append(True))
+    import_path(home, folders)
+    assert len(flushed) == 1
+    import_path(home, folders)
+    assert len(flushed) == 1
+    next(home.images_dir.rglob("*.png")).unlink()  # it comes back, and has to stay
+    import_path(home, folders)
+    assert len(flushed) == 2
+    stopped = open_home(home.root.with_name("stopped"))  # between the files and their rows
+    shutil.copytree(home.images_dir, stopped.images_dir, dirs_exist_ok=True)
+    import_path(stopped, folders)
+    assert len(flushed) == 3
+
+
 def photos(root: Path, *names: str) -> Path:
     root.mkdir(exist_ok=True)
     for name in names:
@@ -212,13 +233,53 @@ def test_a_labelled_picture_stays_on_its_side_of_the_split(home: Home, tmp_path:
     rows = [{"file": name, "split": "test", "origin": "album 1"} for name in ("a.png", "b.png")]
     write_jsonl(tmp_path / "set" / "labels.jsonl", *rows)
     assert import_path(home, tmp_path / "set").skipped[:2] == (
-        ("a.png", "says split 'test', it stays without: it has labelled faces"),
-        ("a.png", "says origin 'album 1', it stays without: it has labelled faces"),
+        (
+            "a.png",
+            "says split 'test', it stays without: a training may know its faces",
+        ),
+        (
+            "a.png",
+            "says origin 'album 1', it stays without: a training may know its faces",
+        ),
     )
     assert {split: sides(home, split) for split in before} == before
     with connect(home) as db:
         assert set(db.execute("SELECT split, origin FROM images").fetchall()) == {(None, None)}
         assert find_faults(db, home) == []
+
+
+def import_labels_then_origins(home: Home, root: Path, between: Callable[[], object]) -> str:
+    """The labels of a.png, and later that it is a test picture; what the report says of that."""
+    row: dict[str, object] = {"file": "a.png", "mask_label": "masked"}
+    import_path(home, write_jsonl(photos(root, "a.png") / "labels.jsonl", row))
+    between()
+    row |= {"split": "test", "origin": "album 1"}
+    return import_path(home, write_jsonl(root / "labels.jsonl", row)).text()
+
+
+def test_what_only_an_import_labelled_gets_split_and_origin_of_a_later_import(
+    home: Home, tmp_path: Path
+) -> None:
+    """Nobody learned from it: labels come in one file, splits in another."""
+    text = import_labels_then_origins(home, tmp_path / "set", lambda: None)
+    assert "stays without" not in text
+    with connect(home) as db:
+        assert db.execute("SELECT split, origin FROM images").fetchall() == [("test", "album 1")]
+        assert find_faults(db, home) == []
+    assert (len(sides(home, "train")), len(sides(home, "test"))) == (0, 1)
+
+
+def test_what_an_import_labelled_stays_on_its_side_once_there_was_a_training(
+    home: Home, tmp_path: Path
+) -> None:
+    def begin_a_run() -> None:
+        with connect(home) as db:
+            submit_run(db, recipe="quick", config={}, device="cpu")
+
+    text = import_labels_then_origins(home, tmp_path / "set", begin_a_run)
+    assert text.count("it stays without: a training may know its faces") == 2
+    with connect(home) as db:
+        assert db.execute("SELECT split, origin FROM images").fetchall() == [(None, None)]
 
 
 def sides(home: Home, split: str) -> set[str]:
@@ -523,6 +584,53 @@ def test_fmld_in_pascal_voc_comes_in(home: Home, tmp_path: Path) -> None:
     with connect(home) as db:
         rows = db.execute("SELECT left_px, width_px, mask_label FROM faces_overview").fetchall()
     assert rows == [(1, 10, "masked"), (15, 10, "incorrect")]
+
+
+def write_fmld(root: Path, width_px: int, height_px: int) -> Path:
+    """A picture of 96 × 96 labelled, and one of this size in its place."""
+    annotations = root / "FMLD_annotations" / "train"
+    write_voc(annotations / "a.xml", "a.jpg", voc_object("masked_face"))
+    draw_face(root / "a.jpg", width_px, height_px)
+    return root
+
+
+@pytest.mark.parametrize("format", ["fmld", "voc"])
+def test_a_picture_of_another_size_than_was_labelled_is_left_out(
+    home: Home, tmp_path: Path, format: str
+) -> None:
+    """Its box would lie elsewhere: beside the face, or around half of it."""
+    root = write_fmld(tmp_path / "set", 192, 192)
+    report = import_path(home, root, format=format)
+    assert "has 192 × 192 px upright, its label was made for 96 × 96" in report.skipped[0][1]
+    assert (report.counts, report.skipped_count) == ({}, 1)
+    assert files_below(home.images_dir) == []
+    report = import_path(home, write_fmld(root, 96, 96), format=format)
+    assert (report.counts["label_new"], report.skipped) == (1, ())
+
+
+@pytest.mark.parametrize("size", [{"width": 0, "height": 0}, {"width": "wide", "height": 40}, {}])
+def test_a_size_that_a_label_does_not_know_is_not_asked_for(
+    home: Home, tmp_path: Path, size: dict[str, object]
+) -> None:
+    (tmp_path / "a.png").write_bytes(picture(1))
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", **size}],
+        "categories": [{"id": 1, "name": "masked"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 11]}],
+    }
+    (tmp_path / "x.json").write_text(json.dumps(coco))
+    report = import_path(home, tmp_path / "x.json")
+    assert (report.counts["label_new"], report.skipped) == (1, ())
+
+
+def test_a_crop_comes_in_though_its_label_names_the_size_of_the_whole_photo(
+    home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "crop.png").write_bytes(picture(1, 20, 20))
+    row = {"file": "crop.png", "sha256": "0" * 64, "mask_label": "masked"}
+    whole = {"width_px": 480, "height_px": 400, **dict.fromkeys(_BOX, 60)}
+    report = import_path(home, write_jsonl(tmp_path / "x.jsonl", {**row, **whole}))
+    assert (report.counts["label_new"], report.skipped) == (1, ())
 
 
 def test_mafa_comes_in_by_its_own_label_file(home: Home, tmp_path: Path) -> None:

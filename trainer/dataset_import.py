@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from core.datasets import DATASET_KINDS, FaceSample, read_dataset, recognise_dataset
 from core.datasets.image_folder import SPLIT_FOLDERS
 from core.datasets.mask_labels import find_mask_label
+from core.datasets.sample import require_labelled_size
 from core.datasets.w300lp import named_by_pose
 from core.detector import face_box_around
 from core.faces import FaceBox
 from core.images import IMAGE_SUFFIXES, MAX_FILE_BYTES, ImageError, decode_image, read_image
 from db.formats import class_folders, coco, csv_file, jsonl_file, voc
 from db.home import Home
-from db.image_files import store_file
+from db.image_files import is_stored, store_file
 from db.import_rows import Picture
 from db.imports import Entry, ImportReport, import_records
 from db.labels import Label
@@ -161,9 +164,12 @@ def _published_records(path: Path, kind: str, split: str | None) -> Iterator[Ent
 
 
 def _record(sample: FaceSample, root: Path) -> FaceRecord:
+    width_px, height_px = map(int, sample.picture_size_px or (0, 0))
     return FaceRecord(
         file=sample.image_path.relative_to(root).as_posix(),
         name=sample.image_path.name,
+        width_px=width_px,
+        height_px=height_px,
         box=_box(sample),
         label=Label(mask=sample.mask, pose=sample.pose),
         source=sample.source,
@@ -192,6 +198,20 @@ def _box(sample: FaceSample) -> FaceBox | None:
     return face_box_around(square.square(1 / sample.crop_factor))
 
 
+def _require_labelled_size(record: FaceRecord, width_px: int, height_px: int, sha256: str) -> None:
+    """Raises ``ImageError`` where the box was drawn in a picture of another size than this file.
+
+    A size that is not positive is unknown. Where the label names another picture by its SHA-256,
+    as that of an exported crop does, the size is of that picture, too.
+    """
+    if record.box is None or record.sha256 not in (None, sha256):
+        return
+    sides = (record.width_px, record.height_px)
+    if all(isinstance(side, int | float) and side > 0 for side in sides):
+        labelled_px = cast(tuple[float, float], sides)
+        require_labelled_size(record.file, labelled_px, width_px, height_px)
+
+
 class _PictureReader:
     """Opens the picture of a record; several records of one picture open it once."""
 
@@ -203,7 +223,9 @@ class _PictureReader:
     def __call__(self, record: FaceRecord) -> Picture:
         if self._last is None or self._last[0] != record.file:
             self._last = (record.file, self._open(record))
-        return self._last[1]
+        picture = self._last[1]
+        _require_labelled_size(record, picture.width_px, picture.height_px, picture.file.sha256)
+        return picture
 
     def file_state(self, record: FaceRecord) -> tuple[int, int] | None:
         """Size and time of the file, by which it is taken for the same; None: there is none."""
@@ -220,15 +242,19 @@ class _PictureReader:
         data = path.read_bytes()
         image_rgb = decode_image(data, record.file)
         height_px, width_px = image_rgb.shape[:2]
+        # Before the file is kept: what no face came of is not to lie in the home folder.
+        _require_labelled_size(record, width_px, height_px, hashlib.sha256(data).hexdigest())
         faces: list[FaceBox] = []
         if self._detect and record.box is None and record.label == Label():
             faces = self._detect(image_rgb)
+        is_new_file = not is_stored(self._home, data)
         return Picture(
             file=store_file(self._home, data, durable=False),
             width_px=width_px,
             height_px=height_px,
             faces=tuple(faces),
             detector=self._detector,
+            is_new_file=is_new_file,
         )
 
     def _inside(self, file: str) -> Path:
