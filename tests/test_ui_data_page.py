@@ -105,6 +105,20 @@ def test_all_found_faces_are_labelled_flagged_and_undone_as_one(studio: Studio) 
     assert {id: one for id, one in masks(studio).items() if one} == {2: MaskLabel.UNMASKED}
 
 
+def test_a_press_before_the_button_names_the_verdict_that_was_chosen_does_nothing(
+    studio: Studio,
+) -> None:
+    page = open_page("data", status="unlabelled")
+    page.toggle[0].set_value(True).run()
+    before = masks(studio)
+    page.selectbox(key="data-verdict").set_value(MaskLabel.INCORRECT)
+    press(page, "Label unmasked")  # in the same moment
+    assert "had not caught up yet: press again" in toast(page)
+    assert masks(studio) == before
+    press(page, "Label incorrect")
+    assert masks(studio) == dict.fromkeys([1, 3, 4], MaskLabel.INCORRECT) | before
+
+
 def test_a_label_that_somebody_gave_since_the_page_was_read_is_not_overwritten(
     studio: Studio,
 ) -> None:

@@ -10,13 +10,15 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pytest
-from studio_files import start_studio
+from studio_files import start_studio, write_network
 
+from core.checkpoint import load_checkpoint
 from core.faces import MaskLabel
 from core.images import encode_jpeg
 from db.database import connect
 from db.images import find_image
 from db.labels import Label
+from db.models import register_model
 from ui import actions, stored_faces
 from ui.demo_callbacks import PhotoCallbacks
 from ui.demo_session import DemoSession
@@ -76,6 +78,21 @@ def label_of(session: DemoSession, key: str) -> Label:
 def draw_box(does: PhotoCallbacks, session: DemoSession, key: str, left_px: int) -> None:
     sides = {"left_px": left_px, "top_px": 20, "width_px": 100, "height_px": 120}
     press(does, session, key, act="box", **sides)
+
+
+def register_student(studio: Studio, folder: Path) -> str:
+    """The name of one more student that a person can choose."""
+    checkpoint = load_checkpoint(write_network(folder, "mhpnet"))
+    with connect(studio.home) as db:
+        register_model(
+            db,
+            name=checkpoint.model_id,
+            sha256=checkpoint.sha256,
+            path=str(folder / "mhpnet.safetensors"),
+            kind="student",
+            recipe="default",
+        )
+    return checkpoint.model_id
 
 
 def are_kept(studio: Studio, paths: list[str]) -> list[bool]:
@@ -141,13 +158,34 @@ def test_a_label_for_a_photo_that_is_being_answered_is_refused_in_a_sentence(
     does: PhotoCallbacks, uploads: list[str]
 ) -> None:
     path, session = uploads[0], DemoSession(keep=True)
-    answer_all(does, session, [path])
-    pages = does.answer_anew(session, None)
-    next(pages)
+    put(does, session, [path])
+    pages = does.answer(session, None)
+    answer_until(pages, lambda: path in session.photos)
     with pytest.warns(UserWarning, match=r"anna\.jpg is still being answered"):
         label(does, session, path, "masked")
     list(pages)
     assert label_of(session, path) == Label()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_kept_photo_stays_one_while_another_student_answers_it(
+    does: PhotoCallbacks, uploads: list[str], keep: bool
+) -> None:
+    path, session = uploads[0], DemoSession(keep=True)
+    answer_all(does, session, [path])
+    draw_box(does, session, path, 20)
+    kept = session.photos[path]
+    session.keep = keep
+    pages = does.answer_anew(session, None)
+    next(pages)
+    label(does, session, path, "masked")
+    list(pages)
+    assert label_of(session, path) == Label(mask=MaskLabel.MASKED)
+    after = session.photos[path]
+    assert after.image_id == kept.image_id is not None
+    assert [face.stored.face_id for face in after.faces] == [
+        face.stored.face_id for face in kept.faces
+    ]
 
 
 def test_photos_taken_off_the_page_before_they_are_answered_are_not_kept(
@@ -225,8 +263,22 @@ def test_another_student_answers_photos_whose_files_are_gone(
     assert all(f'data-key="{anna}"' in page for page in pages)
     after = session.photos[anna]
     assert [len(face.answers) for face in after.faces] == [2, 2] and after.waiting == ()
-    assert after.faces[0].answers[0] is not before.faces[0].answers[0]
+    for now, then in zip(after.faces, before.faces, strict=True):  # the drawn one too
+        assert now.answers[0] is not then.answers[0]
     assert list(session.photos) == [anna, berta]
+
+
+def test_all_faces_of_a_photo_are_answered_by_the_student_that_was_chosen(
+    studio: Studio, does: PhotoCallbacks, uploads: list[str], tmp_path: Path
+) -> None:
+    path, session = uploads[0], DemoSession()
+    answer_all(does, session, [path])
+    draw_box(does, session, path, 20)
+    other = register_student(studio, tmp_path / "other")
+    list(does.answer_anew(session, other))
+    draw_box(does, session, path, 60)
+    students = [face.student.model_id for face in session.photos[path].faces]
+    assert students == [other] * 3
 
 
 def test_an_upload_that_is_gone_before_it_was_answered_gets_a_sentence(

@@ -70,10 +70,12 @@ def answer_photo(
     yield from _ask(photo, image_rgb, models)
 
 
-def answer_box(studio: Studio, photo: AnsweredPhoto, box: FaceBox) -> AnsweredFace:
-    """One more face of the photo, drawn by a person where the detector missed it."""
+def answer_box(
+    studio: Studio, photo: AnsweredPhoto, box: FaceBox, version: str | None = None
+) -> AnsweredFace:
+    """A face of the photo, drawn by a person where the detector missed it; ``version`` as above."""
     image_rgb = decode_image(photo.data, photo.name)
-    models = [studio.models.student(), *studio.models.teachers()]
+    models = [studio.models.student(version=version), *studio.models.teachers()]
     alone = replace(photo, faces=(AnsweredFace(box=box, answers=()),))
     *_, answered = _ask(alone, image_rgb, models)
     return answered.faces[0]

@@ -114,8 +114,8 @@ def _say_who_answered(home: Home, faces: FaceFilter) -> None:
     names = ", ".join(f"`{name}`" for name in sorted(others))
     st.warning(
         f"**{n:,} of {sum(answered.values()):,} labelled faces here are still answered by"
-        f" {names}**, not by `{champion.name}`, which serves now: figures, review order and"
-        " suggestions are those of the student that answered.",
+        f" {names}**, not by the champion `{champion.name}`: the figures are those of the"
+        " student that answered.",
         icon=":material/swap_horiz:",
     )
     studio = current_studio()

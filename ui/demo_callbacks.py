@@ -59,6 +59,7 @@ class PhotoCallbacks:
 
     def answer(self, session: DemoSession, version: str | None) -> Iterator[str]:
         """The page again and again while its new photos are answered, one after the other."""
+        session.version = version
         count = len(session.uploads)
         if count > MAX_PHOTOS:
             gr.Warning(f"{count} photos are too many for one page: the first {MAX_PHOTOS}.")
@@ -93,11 +94,21 @@ class PhotoCallbacks:
 
         The files may be forgotten by now, but the session still holds what was in them.
         """
+        session.version = version
         for path, photo in list(session.photos.items()):
             if path in session.photos:
                 with _explained():
+                    self._answer_drawn(session, path)
                     yield from self._answer_one(path, photo.data, session, version)
         yield from self.answer(session, version)
+
+    def _answer_drawn(self, session: DemoSession, path: str) -> None:
+        """The faces that a person drew, which the detector does not find again."""
+        for index, face in enumerate(session.photos[path].faces):
+            if face.box.score is None:
+                photo = session.photos[path]
+                anew = actions.answer_box(self._studio, photo, face.box, session.version)
+                session.update_face(path, index, anew)
 
     def choose(self, event: gr.SelectData, gallery: Uploads | None, session: DemoSession) -> str:
         """The photo behind a thumbnail; nothing happens where it could not be answered."""
@@ -135,7 +146,7 @@ class PhotoCallbacks:
 
     def _add_face(self, session: DemoSession, path: str, box: FaceBox) -> None:
         """To the photo as it is then: other answers came, or it was kept, meanwhile."""
-        face = actions.answer_box(self._studio, session.photos[path], box)
+        face = actions.answer_box(self._studio, session.photos[path], box, session.version)
         photo = session.photos.get(path)
         if photo is not None:
             session.update(path, replace(photo, faces=(*photo.faces, face)))
@@ -162,7 +173,8 @@ class PhotoCallbacks:
             corrected = correct(photo=photo)
         except StaleVersion as error:
             present = actions.with_present_labels(self._studio, photo)
-            if {conflict.current.annotator for conflict in error.conflicts} - {who}:
+            others = {c.current.annotator for c in error.conflicts if c.current} - {who}
+            if others:
                 gr.Warning(str(error))
                 session.update(path, present)
                 return

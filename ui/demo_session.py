@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ui.answers import AnsweredPhoto
+from ui.answers import AnsweredFace, AnsweredPhoto
 
 Style = Literal["axes", "cube"]
 #: Whatever asks the models about a photo stands in this one queue, so that a page or program
@@ -22,6 +22,7 @@ class DemoSession:
 
     ``uploads`` are the paths of the files on the page by now, and ``photos`` those of them that
     are answered. While it ``follows``, a photo comes to the screen with its first answer.
+    ``version`` is the registered student that was chosen; None is the one that serves.
     ``corrections`` made here: operation id → path of the photo and index of the face.
     """
 
@@ -33,6 +34,7 @@ class DemoSession:
     style: Style = "axes"
     min_score: float = 0.0
     keep: bool = False
+    version: str | None = None
     corrections: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def put_uploads(self, paths: Sequence[str]) -> None:
@@ -56,11 +58,17 @@ class DemoSession:
         if path in self.photos:
             self.photos[path] = photo
 
+    def update_face(self, path: str, index: int, face: AnsweredFace) -> None:
+        """New answers for one face; what is known of it in the database stays."""
+        if path in self.photos:
+            faces = list(self.photos[path].faces)
+            faces[index] = replace(face, stored=faces[index].stored)
+            self.photos[path] = replace(self.photos[path], faces=tuple(faces))
+
     def update_answers(self, path: str, photo: AnsweredPhoto) -> None:
-        """The photo with more answers; faces that were drawn into it meanwhile stay."""
+        """The photo with more answers; faces that were drawn into it stay, and what was kept."""
         before = self.photos.get(path)
-        drawn = before.faces[len(photo.faces) :] if before else ()
-        self.photos[path] = replace(photo, faces=photo.faces + drawn)
+        self.photos[path] = photo if before is None else _carried_over(before, photo)
         self._forget_absent()  # after writing: the person may take it off at this moment
         if before is None and self.follows and path in self.photos:
             self._show(path)
@@ -74,3 +82,18 @@ class DemoSession:
             self.photos.pop(path, None)
         if self.shown not in self.photos:
             self._show(next(iter(self.photos), None))
+
+
+def _carried_over(before: AnsweredPhoto, photo: AnsweredPhoto) -> AnsweredPhoto:
+    """The photo, asked about again, with its place in the database and the faces drawn into it."""
+    found = len(photo.faces)
+    stored = [face.stored for face in before.faces[:found]] + [None] * found
+    faces = [
+        replace(face, stored=face.stored or known)
+        for face, known in zip(photo.faces, stored, strict=False)
+    ]
+    return replace(
+        photo,
+        faces=(*faces, *before.faces[found:]),
+        image_id=photo.image_id if photo.image_id is not None else before.image_id,
+    )

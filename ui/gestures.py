@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from db.errors import StudioError
+from db.errors import NothingToUndo, NotTheLast, StudioError
 from db.labels import describe
 from db.queue_items import QueueItem
 from ui import actions, bulk_actions
@@ -20,6 +20,8 @@ def say_done(act: Callable[[], str]) -> None:
     """Do it, and show for a moment what it says; why it could not be done, until that is closed."""
     try:
         done = act()
+    except (NothingToUndo, NotTheLast) as error:  # which lose nothing
+        st.toast(plain(error), icon=":material/info:")
     except StudioError as error:
         st.toast(plain(error), icon=":material/error:", duration="infinite")
     else:

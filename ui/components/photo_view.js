@@ -65,8 +65,13 @@ element.addEventListener("click", (event) => {
 
 new MutationObserver(() => {
   for (const details of element.querySelectorAll(".mp-teachers")) {
-    details.open = unfolded.get(faceOf(details)) ?? details.open;
+    const open = unfolded.get(faceOf(details)) ?? details.open;
+    if (details.open !== open) details.open = open;
   }
   if (!focused || focused.key !== shownKey() || document.activeElement !== document.body) return;
   element.querySelector(focused.selector)?.focus({ preventScroll: true });
-}).observe(element, { childList: true, subtree: true });
+}).observe(element, {
+  childList: true,
+  subtree: true,
+  attributeFilter: ["open", "data-key", "data-face"], // a page is changed in place where it can be
+});

@@ -28,6 +28,7 @@ _COLUMNS = {
     "sure": st.column_config.NumberColumn(format="percent"),
 }
 _VERDICTS: tuple[Verdict, ...] = (*MASK_CLASSES, NOT_A_FACE)
+_VERDICT_KEY = "data-verdict"
 
 
 def show() -> None:
@@ -147,11 +148,18 @@ def _bulk(studio: Studio, choice: Choice, items: list[QueueItem], table: str, to
             help=f"At most {bulk_actions.MAX_FACES:,} faces at once.",
         )
         verdict = st.selectbox(
-            "Label", _VERDICTS, format_func=str, label_visibility="collapsed", width=140
+            "Label",
+            _VERDICTS,
+            key=_VERDICT_KEY,
+            format_func=str,
+            label_visibility="collapsed",
+            width=140,
         )
         everything = bulk_actions.all_faces(studio, choice.filter) if is_all else []
 
         def meant() -> list[QueueItem]:
+            if st.session_state[_VERDICT_KEY] != verdict:
+                return []  # the pressed button still named the one before
             return everything if st.session_state[switch] else _chosen(items, table)
 
         who = studio.who(st.context.headers)
@@ -176,7 +184,7 @@ def _do(act: Callable[[list[QueueItem]], str], meant: Callable[[], list[QueueIte
     if faces := meant():
         say_done(partial(act, faces))
     else:
-        st.toast("The faces were not read yet: press again.", icon=":material/error:")
+        st.toast("The page had not caught up yet: press again.", icon=":material/error:")
 
 
 def _links(studio: Studio, choice: Choice) -> None:
