@@ -328,6 +328,24 @@ def test_a_key_counts_right_after_keep_was_ticked(page: Page, portrait: Path) ->
     expect(page.locator(".mp-label")).to_contain_text("incorrect")
 
 
+def test_folded_teachers_stay_folded_when_a_face_is_labelled_again(
+    page: Page, portrait: Path
+) -> None:
+    open_demo(page)
+    upload(page, portrait)
+    page.check("#keep input")
+    see(page, ".mp-card footer")
+    teachers = page.locator("details.mp-teachers")
+    if teachers.get_attribute("open") is None:  # as it is where they agree
+        teachers.locator("summary").click()
+        expect(teachers).to_have_attribute("open", "")
+    teachers.locator("summary").click()
+    for verdict in ("masked", "unmasked", "incorrect"):
+        page.click(f"button[data-verdict={verdict}]")
+        expect(page.locator(".mp-label")).to_contain_text(verdict)
+        expect(teachers).not_to_have_attribute("open", "")
+
+
 def test_several_photos_are_leafed_through(page: Page, portrait: Path, tmp_path: Path) -> None:
     other = tmp_path / "grey.png"
     other.write_bytes(encode_png(np.full((200, 200, 3), 90, np.uint8)))
