@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 from db.home import Home
@@ -28,23 +27,15 @@ class StoredFile(NamedTuple):
 
 def store_file(home: Home, data: bytes, *, durable: bool = True) -> StoredFile:
     """Keep bytes as a file of the home folder; the name of an upload has no say in where."""
-    file = _file_of(data)
-    _write_once(home.root / file.path, data, durable=durable)
+    file = file_of(data)
+    write_file(home, file, data, durable=durable)
     return file
 
 
-def is_stored(home: Home, data: bytes) -> bool:
-    """Whether the file of these bytes is there, whole."""
-    return _is_whole(home.root / _file_of(data).path, data)
-
-
-def _file_of(data: bytes) -> StoredFile:
+def file_of(data: bytes) -> StoredFile:
+    """Where these bytes lie once they are kept."""
     sha256 = hashlib.sha256(data).hexdigest()
     return StoredFile(sha256, f"images/{sha256[:2]}/{sha256}{suffix_of(data)}")
-
-
-def _is_whole(path: Path, data: bytes) -> bool:
-    return path.is_file() and path.stat().st_size == len(data)
 
 
 def suffix_of(data: bytes) -> str:
@@ -54,18 +45,21 @@ def suffix_of(data: bytes) -> str:
     return next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".bin")
 
 
-def _write_once(path: Path, data: bytes, *, durable: bool) -> None:
-    """Write a file that is either whole or not there; a file of the right size stays as it is."""
-    if _is_whole(path, data):
-        return
+def write_file(home: Home, file: StoredFile, data: bytes, *, durable: bool = True) -> bool:
+    """Write a file that is either whole or not there; whether it was written: a file of the right
+    size stays as it is."""
+    path = home.root / file.path
+    if path.is_file() and path.stat().st_size == len(data):
+        return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
-        with part.open("xb") as file:
-            file.write(data)
+        with part.open("xb") as written:
+            written.write(data)
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
+                written.flush()
+                os.fsync(written.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+    return True

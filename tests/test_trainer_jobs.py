@@ -42,6 +42,13 @@ from trainer.jobs.run_files import RunFiles
 from trainer.redistill import RetrainingConfig, explain, prepare
 from trainer.worker import work
 
+#: Leaves what a training would; the second run fails at its comparison.
+ONE_OF_TWO_FAILS = """
+files.training.mkdir(exist_ok=True)
+for name in ('model.safetensors', 'state.pt'): (files.training / name).touch()
+if (module, run) == ('trainer.challenge', '2'):
+    files.fail(kind='refused', message='no'); sys.exit(1)
+"""
 #: Trains until it is stopped, with a child of its own; both process ids are left in a file.
 ENDLESS = """
 import subprocess
@@ -91,13 +98,7 @@ def test_runs_of_a_device_are_done_one_after_the_other_in_order(home):
 def test_a_finished_run_frees_what_it_would_resume_from_and_a_failed_one_keeps_it(home):
     """Each finished run kept its model, which lies among the checkpoints too."""
     finished, failed = queue(home), queue(home)
-    code = (
-        "files.training.mkdir(exist_ok=True)\n"
-        "for name in ('model.safetensors', 'state.pt'): (files.training / name).touch()\n"
-        "if (module, run) == ('trainer.challenge', '2'):\n"
-        "    files.fail(kind='refused', message='no'); sys.exit(1)"
-    )
-    work(home, "cpu", script(code))
+    work(home, "cpu", script(ONE_OF_TWO_FAILS))
     assert [now(home, run).status for run in (finished, failed)] == ["finished", "failed"]
     assert not any(RunFiles.of(home, finished.id).training.iterdir())
     assert len(list(RunFiles.of(home, failed.id).training.iterdir())) == 2
@@ -106,15 +107,9 @@ def test_a_finished_run_frees_what_it_would_resume_from_and_a_failed_one_keeps_i
 def test_a_worker_frees_what_another_was_killed_before_it_could(home, monkeypatch):
     """Between the end of the run and that, a kill left five times the model's size for ever."""
     finished, failed = queue(home), queue(home)
-    code = (
-        "files.training.mkdir(exist_ok=True)\n"
-        "for name in ('model.safetensors', 'state.pt'): (files.training / name).touch()\n"
-        "if (module, run) == ('trainer.challenge', '2'):\n"
-        "    files.fail(kind='refused', message='no'); sys.exit(1)"
-    )
     with monkeypatch.context() as killed:
         killed.setattr(RunFiles, "forget_training", lambda files: None)
-        work(home, "cpu", script(code))
+        work(home, "cpu", script(ONE_OF_TWO_FAILS))
     trainings = [RunFiles.of(home, run.id).training for run in (finished, failed)]
     assert [len(list(folder.iterdir())) for folder in trainings] == [2, 2]
     assert work(home, "cpu") == 0  # nothing is queued

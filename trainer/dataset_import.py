@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -20,7 +19,7 @@ from core.faces import FaceBox
 from core.images import IMAGE_SUFFIXES, MAX_FILE_BYTES, ImageError, decode_image, read_image
 from db.formats import class_folders, coco, csv_file, jsonl_file, voc
 from db.home import Home
-from db.image_files import is_stored, store_file
+from db.image_files import file_of, write_file
 from db.import_rows import Picture
 from db.imports import Entry, ImportReport, import_records
 from db.labels import Label
@@ -242,19 +241,19 @@ class _PictureReader:
         data = path.read_bytes()
         image_rgb = decode_image(data, record.file)
         height_px, width_px = image_rgb.shape[:2]
+        file = file_of(data)
         # Before the file is kept: what no face came of is not to lie in the home folder.
-        _require_labelled_size(record, width_px, height_px, hashlib.sha256(data).hexdigest())
+        _require_labelled_size(record, width_px, height_px, file.sha256)
         faces: list[FaceBox] = []
         if self._detect and record.box is None and record.label == Label():
             faces = self._detect(image_rgb)
-        is_new_file = not is_stored(self._home, data)
         return Picture(
-            file=store_file(self._home, data, durable=False),
+            file=file,
             width_px=width_px,
             height_px=height_px,
             faces=tuple(faces),
             detector=self._detector,
-            is_new_file=is_new_file,
+            is_new_file=write_file(self._home, file, data, durable=False),
         )
 
     def _inside(self, file: str) -> Path:
