@@ -61,14 +61,14 @@ def test_a_row_that_somebody_labelled_meanwhile_is_not_overwritten(
         page.goto("/data", wait_until="commit", timeout=PATIENCE_MS)
         rows = page.get_by_test_id("stDataFrame").locator(".dvn-scroller")
         rows.click(position={"x": 15, "y": 60})  # below the headings, what chooses the first row
-        see(page, "1 rows chosen")
+        see(page, "1 chosen")
         with connect(home) as db:
             label(db, face, MaskLabel.INCORRECT, annotator="bob")
         label_it = page.get_by_role("button", name="Label unmasked")
         label_it.click()
         see(page, "it is 'incorrect' by bob now; nothing was overwritten")
         assert number(home, MaskLabel.INCORRECT) == 1
-        see(page, "1 rows chosen")
+        see(page, "1 chosen")
         label_it.click()  # knowingly: the page has shown what bob said
         see(page, "1 faces: unmasked")
         assert number(home, MaskLabel.UNMASKED) == 1

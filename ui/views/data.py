@@ -138,11 +138,11 @@ def _bulk(studio: Studio, choice: Choice, items: list[QueueItem], table: str, to
     switch = f"all-{hash((choice.filter, total))}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(
-            f"**{len(chosen)} rows chosen**" if chosen else "Choose rows, or all that is found",
+            f"**{len(chosen)} chosen**" if chosen else "Choose rows, or all that is found",
             width="content",
         )
         is_all = st.toggle(
-            f"All {total:,} faces that are found",
+            f"All that is found ({total:,})",
             key=switch,
             disabled=total > bulk_actions.MAX_FACES,
             help=f"At most {bulk_actions.MAX_FACES:,} faces at once.",
