@@ -56,7 +56,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
         yield page
 
 
-_MEANT = "409|ERR_FAILED"
+_MEANT = "409|413|ERR_FAILED"
 
 
 def open_grid(page: Page, query: str = "order=entropy", faces: str = "10,000") -> list[int]:
@@ -184,6 +184,22 @@ def test_labels_wait_while_the_connection_is_lost(page: Page, home: Home) -> Non
     see(page, "no connection, 1 action waits to be stored")
     page.unroute("**/api/v1/annotations")
     wait_for_masks(home, shown[:1], [MaskLabel.INCORRECT])
+
+
+def test_labels_wait_while_a_proxy_refuses_them_and_its_words_are_shown(
+    page: Page, home: Home
+) -> None:
+    shown = open_grid(page)[12:14]
+    answer = {"status": 413, "content_type": "text/html", "body": "<h1>413 Too Large</h1>"}
+    page.route("**/api/v1/annotations", lambda route: route.fulfill(**answer))
+    for face, key in zip(shown, "23", strict=True):
+        tile(page, face).click()
+        page.keyboard.press(key)
+    see(page, "the server or a proxy answered 413 “Too Large”, 2 actions wait to be stored")
+    before = gestures(home)
+    page.unroute("**/api/v1/annotations")
+    wait_for_masks(home, shown, [MaskLabel.MASKED, MaskLabel.INCORRECT])
+    assert gestures(home) == before + 2
 
 
 def test_labels_after_an_undo_that_is_not_answered_are_seen_at_once_and_kept(

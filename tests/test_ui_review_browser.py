@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -491,10 +492,100 @@ def test_a_label_waits_until_it_is_the_studio_that_answers(
 
     page.route("**/annotations", answer)
     page.keyboard.press("2")
-    expect(page.locator(".storage")).to_contain_text("No connection: 1 label waits here")
+    words = re.compile(r"The server or a proxy answered \d+ “.+”: 1 label waits here")
+    expect(page.locator(".storage")).to_contain_text(words)
     wait_for(lambda: page.evaluate("dispatchEvent(new Event('online'))") and not answers)
     all_stored(page)
     assert said_of(home, first).mask == MaskLabel.MASKED
+
+
+#: What a proxy answers, and what a person reads of it.
+PROXIES: dict[str, tuple[dict[str, Any], str]] = {
+    "too large": (
+        {
+            "status": 413,
+            "content_type": "text/html",
+            "body": "<html><head><title>413 Request Entity Too Large</title></head><body>"
+            "<center><h1>413 Request Entity Too Large</h1></center><hr><center>nginx</center>",
+        },
+        "413 “Request Entity Too Large nginx”",
+    ),
+    "a page that would run": (
+        {
+            "status": 403,
+            "content_type": "text/html",
+            "body": "<style>p { color: red }</style><script>window.hasRun = 1</script>"
+            "<h1>Access denied</h1><p>ask &lt;b&gt;IT<img src=x onerror='window.hasRun = 1'>"
+            + "<p>and wait"
+            * 200,
+        },
+        f"403 “{('Access denied ask <b>IT' + ' and wait' * 20)[:100]}…”",
+    ),
+    "the studio's own form": (
+        {
+            "status": 403,
+            "content_type": "application/problem+json",
+            "body": '{"type": "about:blank", "status": 403, "title": "blocked by the gateway"}',
+        },
+        "403 “blocked by the gateway”",
+    ),
+    "no words": ({"status": 429}, "429 “Too Many Requests”"),
+}
+
+
+@pytest.mark.parametrize(("answer", "words"), PROXIES.values(), ids=PROXIES)
+def test_a_proxys_words_are_shown_and_labels_arrive_once_it_lets_them_through(
+    page: Page, home: Home, unused: Iterator[int], answer: dict[str, Any], words: str
+) -> None:
+    faces = some(unused, 4)
+    review(page, faces)
+    arrived: list[int] = []
+
+    def refuse(route: Route) -> None:
+        if not arrived:  # the studio has the first label, and the page is told otherwise
+            arrived.append(route.fetch().status)
+        route.fulfill(**answer)
+
+    page.route("**/annotations", refuse)
+    for key in "123":
+        page.keyboard.press(key)
+    storage = page.locator(".storage")
+    told = f"⚠ The server or a proxy answered {words}: 3 labels wait here and will be sent"
+    expect(storage).to_have_text(told)
+    page.on("dialog", lambda dialog: dialog.accept())  # "leave with labels unsent?"
+    page.reload(wait_until="commit")
+    expect(storage).to_have_text(told)
+    assert storage.evaluate("line => line.childElementCount") == 0
+    assert page.evaluate("window.hasRun") is None
+    page.unroute("**/annotations")
+    all_stored(page)
+    assert arrived == [200]
+    assert [[mask for _, _, mask in story_of(home, face)] for face in faces] == [
+        ["unmasked"],
+        ["masked"],
+        ["incorrect"],
+        [],
+    ]
+
+
+def test_a_label_is_sent_again_when_the_answer_asks_for_it(
+    page: Page, unused: Iterator[int]
+) -> None:
+    first, second = some(unused, 2)
+    review(page, [first, second])
+    tries_s: list[float] = []
+
+    def answer(route: Route) -> None:
+        tries_s.append(time.monotonic())
+        if len(tries_s) == 1:
+            route.fulfill(status=429, headers={"retry-after": "3"})
+        else:
+            route.continue_()
+
+    page.route("**/annotations", answer)
+    page.keyboard.press("2")
+    all_stored(page)
+    assert tries_s[1] - tries_s[0] > 2.5
 
 
 def test_a_label_waits_while_the_demo_alone_is_served(
@@ -505,7 +596,8 @@ def test_a_label_waits_while_the_demo_alone_is_served(
     nowhere = f"{address}/api/v1/nowhere"  # there all of the studio's routes are like this one
     page.route("**/annotations", lambda route: route.continue_(url=nowhere))
     page.keyboard.press("2")
-    expect(page.locator(".storage")).to_contain_text("No connection: 1 label waits here")
+    words = "answered 404 “there is no /api/v1/nowhere; /api/ lists what there is”: 1 label waits"
+    expect(page.locator(".storage")).to_contain_text(words)
     page.unroute("**/annotations")
     all_stored(page)
     assert said_of(home, first).mask == MaskLabel.MASKED

@@ -36,7 +36,7 @@ export function countsText({ count, total, isLoading }, selected, outbox) {
   }
   parts.push(selected ? `${selected.toLocaleString()} selected` : "none selected: keys label the framed face");
   if (outbox.waiting) {
-    const why = outbox.isOffline ? "no connection, " : "";
+    const why = outbox.obstacle && `${outbox.obstacle}, `;
     parts.push(`${why}${counted(outbox.waiting, "action waits", "actions wait")} to be stored`);
   }
   return parts.join(" · ");

@@ -58,13 +58,13 @@ export class View {
     this.#find(".pace").textContent = speed ? `${speed.toLocaleString()} faces an hour` : "";
   }
 
-  #storage({ waiting, conflicts, isEmpty, isOffline }) {
+  #storage({ waiting, conflicts, isEmpty, obstacle }) {
     const line = this.#find(".storage");
     const labels = counted(waiting, "label");
     const verb = waiting === 1 ? "waits" : "wait";
-    line.dataset.state = isOffline ? "offline" : waiting ? "sending" : "stored";
-    line.textContent = isOffline
-      ? `⚠ No connection: ${labels} ${verb} here and will be sent`
+    line.dataset.state = obstacle ? "offline" : waiting ? "sending" : "stored";
+    line.textContent = obstacle
+      ? `⚠ ${obstacle[0].toUpperCase()}${obstacle.slice(1)}: ${labels} ${verb} here and will be sent`
       : conflicts.length ? `⚠ ${counted(conflicts.length, "conflict")} to decide`
       : waiting ? `↑ ${labels} on the way` : isEmpty ? "✓ everything is stored" : "";
   }

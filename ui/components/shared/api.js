@@ -7,18 +7,23 @@
 // whatever name another tab has given this browser since.
 //
 // Both throw ApiProblem where the server says no, or fails (its `title` is a sentence for a person,
-// its `status` and `body` are those of the answer), and Unreachable where nobody answers.
+// its `status` and `body` are those of the answer), and Unreachable where nobody answers, or somebody
+// who has not judged the request: a proxy, a login page, a studio that is busy.
 
 const ROOT = "/api/v1";
 const PATIENCE_MS = 20_000;
 //: Browsers let only so much finish after the page is closed.
 const MAX_KEEPALIVE_BYTES = 16_000;
-//: Not logged in, too many requests, and what a server says that is busy, restarting or not there.
-const MAY_BE_BETTER_SOON = [401, 429, 502, 503, 504];
+//: Not logged in, not let through, too many requests, and what a server says that is busy, restarting
+//: or not there: no route of the studio judges a request with these, whatever form they come in.
+const MAY_BE_BETTER_SOON = [401, 403, 407, 408, 421, 425, 429, 502, 503, 504];
 //: How the studio says no (RFC 9457), and what it says of routes that it does not have (`problems.py`):
 //: served is the demo alone, or another version.
 const PROBLEM = "application/problem+json";
 const NO_SUCH_ROUTE = "urn:maskpose:no-such-route";
+//: Of the words of others: so much is read, and so much shown.
+const MOST_READ = 100_000;
+const MOST_SHOWN = 100;
 
 let worker = null;
 
@@ -36,8 +41,14 @@ export class ApiProblem extends Error {
   }
 }
 
-/** No answer, or one that may be better in a moment: worth trying again. */
-export class Unreachable extends Error {}
+/** No answer, or one that may be better in a moment: worth trying again. `message` says which of the
+ * two to a person, `afterMs` how long the answer asks to wait. */
+export class Unreachable extends Error {
+  constructor(message, { cause, afterMs = 0 } = {}) {
+    super(message, { cause });
+    this.afterMs = afterMs;
+  }
+}
 
 export const get = (path) => call("GET", path);
 export const post = (path, body) => call("POST", path, body);
@@ -58,20 +69,37 @@ export async function call(method, path, body, annotator = worker) {
     });
     answer = await reply.text();
   } catch (error) {
-    throw new Unreachable(String(error));
+    throw new Unreachable("no connection", { cause: error });
   }
-  if (reply.ok) return answer ? answerOf(answer) : null;
+  if (reply.ok) return answerOf(reply, answer);
   const problem = problemOf(answer);
-  if (isPassing(reply, problem)) throw new Unreachable(`the server answered ${reply.status}`);
+  if (isPassing(reply, problem)) throw unjudged(reply, problem.title ?? answer);
   throw new ApiProblem(reply.status, problem);
 }
 
 /** Whether the studio has not judged what it was asked: it is busy, or somebody else answers at its
- * address for now. Where it breaks (500), it may do so without its own form. */
+ * address for now. Where it breaks, it says 500, and may do so without its own form. */
 function isPassing({ status, headers }, problem) {
   if (MAY_BE_BETTER_SOON.includes(status)) return true;
   const isOurs = headers.get("content-type")?.startsWith(PROBLEM) && problem.type !== NO_SUCH_ROUTE;
-  return status < 500 && !isOurs;
+  return status !== 500 && !isOurs;
+}
+
+function unjudged({ status, statusText, headers }, said) {
+  const words = inOneLine(String(said)).replace(`${status} `, "") || statusText;
+  const quoted = words && ` “${words}”`;
+  const afterMs = headers.get("retry-after") * 1000 || 0; // a date is not a number: as if not there
+  return new Unreachable(`the server or a proxy answered ${status}${quoted}`, { afterMs });
+}
+
+/** What a page says, as bounded plain text. It is parsed apart: nothing of it runs or is loaded. */
+function inOneLine(page) {
+  const markup = page.slice(0, MOST_READ).replaceAll("<", " <"); // words of two paragraphs stay apart
+  const { body, title } = new DOMParser().parseFromString(markup, "text/html");
+  for (const unseen of body.querySelectorAll("script, style, noscript")) unseen.remove();
+  const spaced = (text) => text.replace(/[\s\p{C}]+/gu, " ").trim();
+  const letters = [...(spaced(body.textContent) || spaced(title))];
+  return letters.length > MOST_SHOWN ? `${letters.slice(0, MOST_SHOWN).join("")}…` : letters.join("");
 }
 
 function headersOf(text, annotator) {
@@ -88,17 +116,18 @@ export function newId() {
 }
 
 /** Anything else than JSON is not from our server: a login page of a hotel's network, of a proxy. */
-function answerOf(text) {
+function answerOf(reply, text) {
+  if (reply.status === 204) return null;
   try {
     return JSON.parse(text);
   } catch {
-    throw new Unreachable("somebody else than the studio answered");
+    throw unjudged(reply, text);
   }
 }
 
 function problemOf(text) {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text) ?? {};
   } catch {
     return {};
   }

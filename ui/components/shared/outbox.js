@@ -1,7 +1,7 @@
 // Labels on their way to the server: kept in this browser until the server has them.
 //
 //   const outbox = openOutbox({ studio, annotator });      // both from `ui.page_components`
-//   outbox.addEventListener("change", () => show(outbox.waiting, outbox.isOffline));
+//   outbox.addEventListener("change", () => show(outbox.waiting, outbox.obstacle));
 //   outbox.addEventListener("stored", ({ detail }) => …);   // {op, reply}
 //   outbox.addEventListener("refused", ({ detail }) => …);  // {op, problem}: will never be stored
 //   outbox.addEventListener("aside", ({ detail }) => …);    // {ops, problem}: see `aside`
@@ -24,6 +24,8 @@ import { counted, describe } from "./words.js";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+//: Where the answer asks for a pause of its own.
+const LONGEST_ASKED_MS = 60_000;
 //: So often in a row the server may fail over one operation before the others go on without it.
 const MOST_FAULTS = 3;
 
@@ -47,6 +49,7 @@ class Outbox extends EventTarget {
   #isSending = false;
   #isLooking = true; // for what closed tabs have left behind
   #pauseMs = 0;
+  #obstacle = ""; // of the last pause
   #wake = () => {};
 
   constructor(studio, annotator) {
@@ -89,6 +92,12 @@ class Outbox extends EventTarget {
   /** Whether the last attempt to reach the server failed. */
   get isOffline() {
     return this.#pauseMs > 0;
+  }
+
+  /** Why it failed, in words for a person: nobody answered, or what somebody else than the studio
+   * said; empty where it did not fail. */
+  get obstacle() {
+    return this.isOffline ? this.#obstacle : "";
   }
 
   /** Whether an operation that the server does not have yet is about this face. */
@@ -196,7 +205,7 @@ class Outbox extends EventTarget {
       this.#leave(op);
       this.#tell("stored", { op, reply });
     } catch (error) {
-      if (error instanceof Unreachable) await this.#pause();
+      if (error instanceof Unreachable) await this.#pause(error);
       else if (!(error instanceof ApiProblem)) throw error;
       else if (error.status >= 500) await this.#failed(op, error);
       else this.#refused(op, error);
@@ -293,10 +302,11 @@ class Outbox extends EventTarget {
   }
 
   /** Wait longer each time; a connection that comes back ends the wait. */
-  async #pause() {
+  async #pause({ message, afterMs }) {
+    this.#obstacle = message;
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2 || FIRST_PAUSE_MS);
     this.#changed();
-    await this.#rest(this.#pauseMs);
+    await this.#rest(Math.max(this.#pauseMs, Math.min(LONGEST_ASKED_MS, afterMs)));
   }
 
   #rest(ms) {
