@@ -39,8 +39,10 @@ def follow_champion(db: Database, *, after: int = 0, limit: int = 500) -> int | 
         [after, limit],
     )
     behind = [row[0] for row in rows]
+    if not behind:
+        return None  # without the write lock, which the rest takes
     refresh_states(db, behind)
-    return behind[-1] if behind else None
+    return behind[-1]
 
 
 def answering_students(db: Database, filter: FaceFilter) -> BySplit[Mapping[str, int]]:

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from core.faces import MaskLabel
 from db import mask_statistics
 from db.champion_states import answering_students, follow_champion, last_change
-from db.database import connect
+from db.database import connect, write_transaction
 from db.face_samples import count_unanswered
 from db.filters import FaceFilter
 from db.home import Home
@@ -87,6 +87,15 @@ def test_what_a_killed_program_left_is_found_by_the_next(home: Home) -> None:
         assert follow_champion(db, limit=2) == 3
         assert hits(db) == 3
         assert answering_students(db, FaceFilter())[None] == {"old": 1, "new": 3}
+
+
+def test_where_all_is_as_it_should_be_following_waits_for_nobody_who_writes(
+    home: Home, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the write lock at the end of each pass."""
+    monkeypatch.setattr("db.database.BUSY_TIMEOUT_S", 0.1)
+    with connect(home) as other, write_transaction(other):
+        assert follow_champion(db) is None
 
 
 def test_every_change_of_the_champion_has_a_number_of_its_own(db: Database) -> None:
