@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Request
@@ -215,3 +219,48 @@ def test_a_port_that_is_taken_is_named_before_anything_is_loaded() -> None:
 def test_a_port_that_cannot_be_is_named_too() -> None:
     with pytest.raises(server.ServeError, match=r"127\.0\.0\.1:70000 \(there is no such port"):
         server.serve(port=70_000, open_browser=False)
+
+
+#: The app without pages and models, but with a thread that is in C++ all the time, as those are
+#: that load models, measure faces and import photos.
+_BUSY_APP = """
+import sys
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+from fastapi import FastAPI
+
+from ui import server
+from ui.model_shelf import ModelShelf
+
+def blur():
+    image = np.zeros((500, 500, 3), np.uint8)
+    while True:
+        cv2.GaussianBlur(image, (31, 31), 0)
+
+def start(shelf):
+    threading.Thread(target=blur, daemon=True).start()
+    print("busy", flush=True)
+
+ModelShelf.start = start
+server.build_pages = server.build_demo_app = lambda *given, **named: FastAPI()
+server.serve(home=Path(sys.argv[1]), port=0, open_browser=False)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_app_ends_well_whatever_its_threads_are_at(how: signal.Signals, tmp_path: Path) -> None:
+    """It ended with ``terminate called without an active exception`` and exit status -6."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _BUSY_APP, str(tmp_path)],
+        cwd=Path(server.__file__).parents[1],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as app:
+        assert app.stdout
+        assert "busy\n" in app.stdout, app.communicate()
+        app.send_signal(how)
+        assert (app.communicate(timeout=60)[1], app.returncode) == ("", 0)

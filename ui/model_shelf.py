@@ -74,7 +74,10 @@ class ModelShelf:
         start_following(self._home, self._stopping)
 
     def stop(self) -> None:
-        """Follow promotions no longer; what is loaded goes on answering."""
+        """Follow promotions no longer; what is loaded goes on answering.
+
+        For programs that outlive a shelf, as tests do. The app's threads end with it.
+        """
         self._stopping.set()
 
     @property

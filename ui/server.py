@@ -7,6 +7,7 @@ still, beside the pages.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -19,7 +20,7 @@ import urllib.request
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import uvicorn
 
@@ -93,7 +94,7 @@ def serve(
         threading.Thread(target=_open_when_up, args=(address,), daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="maskpose-") as private:
         tempfile.tempdir = private  # of uploads and results too: nobody else's, gone at the end
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the end is reached
+        signal.signal(signal.SIGTERM, _end)  # so that the temporary files go
         uvicorn.run(
             app,
             host=host,
@@ -102,6 +103,14 @@ def serve(
             access_log=False,
             timeout_graceful_shutdown=3,
         )
+    _end()
+
+
+def _end(*_: object) -> NoReturn:
+    """End well, whatever our daemon threads are at: the interpreter would end them under way, and
+    in the midst of C++ (torch, OpenCV) that aborts the process."""
+    atexit.register(os._exit, 0)
+    sys.exit(0)
 
 
 def build_pages(studio: Studio, only: Only = "all") -> FastAPI:
