@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
@@ -14,12 +17,17 @@ from core.faces import MASK_CLASSES, MaskLabel
 from db.backup import back_up, restore
 from db.database import connect
 from db.home import Home
+from db.image_files import store_file
 from db.images import get_image
 from db.migrations import open_home
 from db.models import promote
-from db.runs import list_runs
+from db.runs import list_runs, submit_run
 from tests.comparison_files import FACES, NEW, OLD, make_compared_home
-from tests.retraining_files import add_labelled, make_home
+from tests.retraining_files import add_labelled, crown, make_home
+from tests.studio_files import write_network
+from trainer.answer_faces import answer_faces
+from trainer.jobs.job import Progress
+from trainer.jobs.run_files import RunFiles
 from ui.dashboard import HAS_DRAWN
 from ui.face_measuring import measure_some
 from ui.sample_evaluation import SAMPLE, sample_home
@@ -209,6 +217,74 @@ def test_numbers_that_another_student_gave_are_said_to_be_its_own(agreed: Home) 
     with connect(agreed, read_only=True) as db:
         (job,) = list_runs(db)
     assert job.config == {"models": [NEW], "labelled_only": True}
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_faces_whose_pictures_cannot_be_read_are_told_apart(agreed: Home, tmp_path: Path) -> None:
+    """Their warning stayed for ever, with a button that could not help."""
+    add_labelled(agreed, 2, seed=5, source="camera")
+    agree_with_all(agreed)
+    new = crown(agreed, write_network(tmp_path, "mhpnet"))
+    with connect(agreed, read_only=True) as db:
+        gone, damaged = (agreed.root / get_image(db, number).path for number in (1, 2))
+    picture = gone.read_bytes()
+    gone.unlink()
+    damaged.write_bytes(b"no picture any more")
+    assert "6 of 6 labelled faces" in show("overview").warning[0].value
+
+    let_answer(agreed, new)
+    page = show("overview")
+    assert not page.warning and "champion-answers" not in [button.key for button in page.button]
+    said = "labelled faces keep the answer of `student-1`: their pictures cannot be read."
+    assert words(page).count(f"2 {said}") == 1
+    assert said not in words(show("overview", **{"of-source": "camera"}))
+
+    store_file(agreed, picture)
+    page = show("overview")
+    assert "1 of 6 labelled faces here are still answered by" in page.warning[0].value
+    assert "1 labelled face keeps the answer" in words(page)
+    let_answer(agreed, new)
+    page = show("overview")
+    assert not page.warning and "1 labelled face keeps the answer" in words(page)
+
+    crown(agreed, write_network(tmp_path / "other", "mhpnet"))  # has not been asked, nor need be
+    page = show("overview")
+    assert "5 of 6 labelled faces here" in page.warning[0].value
+    assert "1 labelled face keeps the answer of `student-1`" in words(page)
+
+
+def let_answer(home: Home, model: str) -> None:
+    """The job of the button, done at once."""
+    with connect(home) as db:
+        config = {"models": [model], "labelled_only": True}
+        run = submit_run(db, recipe="answer", config=config, device="cpu")
+    answer_faces(home, run, Progress(RunFiles.of(home, run.id), threading.Event()))
+
+
+def test_a_person_chooses_where_the_champion_answers_and_the_driver_is_asked_once(
+    agreed: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the first GPU unasked, and asked ``nvidia-smi`` whenever the page was touched."""
+    listing = "0, GPU-aaaa, 81000, 81559, 0, NVIDIA H200"
+    driver = tmp_path / "bin" / "nvidia-smi"
+    driver.parent.mkdir()
+    driver.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\necho '{listing}'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(driver.parent), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("ui.face_jobs.time", SimpleNamespace(monotonic=lambda: 0.0))
+    with connect(agreed) as db:
+        add_model(db, NEW)
+        promote(db, NEW, reason="a test", changed_by="test")
+    page = show("overview")
+    assert page.selectbox(key="champion-device").options == ["cuda:0", "cpu"]
+    page.selectbox(key="champion-device").set_value("cpu").run()
+    next(one for one in page.button if one.key == "champion-answers").click().run()
+    assert not page.exception
+    with connect(agreed, read_only=True) as db:
+        (job,) = list_runs(db)
+    assert job.device == "cpu"
+    assert (tmp_path / "asked").read_text() == "asked\n"
 
 
 def test_the_labelled_faces_are_said_to_be_no_sample_of_all(agreed: Home) -> None:

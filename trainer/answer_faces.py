@@ -19,6 +19,7 @@ from db.home import Home
 from db.models import get_model
 from db.predictions import of_face, store_predictions
 from db.runs import Run
+from db.unreadable_faces import note_unreadable
 from trainer.jobs.job import Progress, main
 from trainer.redistill import torch_device
 from trainer.stored_crops import stored_crops
@@ -84,6 +85,8 @@ def _answered(home: Home, model: str, predictor: Predictor, config: AnswerConfig
                     for crop, answer in zip(crops, said, strict=True)
                 ],
             )
+            read = {crop.face.face_id for crop in crops}
+            note_unreadable(db, home, [face for face in face_ids if face not in read], read)
             after = face_ids[-1]
             yield len(face_ids)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +19,9 @@ from db.home import Home
 from db.images import SPLITS, list_sources
 from db.models import model_in_use
 from db.splits import BySplit, has_splits
+from db.unreadable_faces import unreadable_faces
 from ui import face_jobs
-from ui.job_panel import follow, start_button
+from ui.job_panel import device_choice, follow, start_button
 from ui.sample_evaluation import sample_home
 from ui.studio import Studio, current_studio
 
@@ -108,24 +110,50 @@ def _say_who_answered(home: Home, faces: FaceFilter) -> None:
     """After a promotion the new champion has not seen the faces that the old one answered."""
     champion = counted(model_in_use, home, alias="champion")
     answered = counted_of(answering_students, home, faces)
-    if champion is None or not (others := answered.keys() - {champion.name}):
+    if champion is None or not answered.keys() - {champion.name}:
         return
-    n = sum(answered[name] for name in others)
-    names = ", ".join(f"`{name}`" for name in sorted(others))
-    st.warning(
-        f"**{n:,} of {sum(answered.values()):,} labelled faces here are still answered by"
-        f" {names}**, not by the champion `{champion.name}`: the figures are those of the"
-        " student that answered.",
-        icon=":material/swap_horiz:",
+    others = Counter({name: n for name, n in answered.items() if name != champion.name})
+    lost = others & _unreadable(home, faces)
+    if waiting := others - lost:
+        st.warning(
+            f"**{waiting.total():,} of {sum(answered.values()):,} labelled faces here are still"
+            f" answered by {_names(waiting)}**, not by the champion `{champion.name}`: the figures"
+            " are those of the student that answered.",
+            icon=":material/swap_horiz:",
+        )
+        _let_answer(champion.name)
+    if lost:
+        n = lost.total()
+        st.caption(
+            f"{n:,} labelled face{'s keep' if n > 1 else ' keeps'} the answer of {_names(lost)}:"
+            f" {'their pictures' if n > 1 else 'its picture'} cannot be read. Add the same again,"
+            " and all is as before; `python launch.py check` names what is missing or damaged."
+        )
+
+
+def _unreadable(home: Home, faces: FaceFilter) -> Counter[str]:
+    """By student: the labelled faces that it answered and nobody can now."""
+    with connect(home, read_only=True) as db:
+        found = tuple(unreadable_faces(db, home))
+    return Counter(
+        counted_of(answering_students, home, replace(faces, face_ids=found)) if found else {}
     )
+
+
+def _let_answer(model: str) -> None:
     studio = current_studio()
-    device, *_ = face_jobs.device_names()
-    start_button(
-        f"Let {champion.name} answer them",
-        lambda: face_jobs.let_answer(studio, [champion.name], device),
-        key="champion-answers",
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        device = device_choice("champion-device")
+        start_button(
+            f"Let {model} answer them",
+            lambda: face_jobs.let_answer(studio, [model], device),
+            key="champion-answers",
+        )
     follow(studio, "answer")
+
+
+def _names(students: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(students))
 
 
 def counted(read: Callable[..., Counted], home: Home, *given: Any, **named: Any) -> Counted:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,8 +25,14 @@ ACTIVE = ("queued", "running")
 
 
 def device_names() -> list[str]:
-    """Where a job can run, the obvious choice first."""
-    return [device.name for device in find_devices()]
+    """Where a job can run, the obvious choice first; as it was at most a minute ago."""
+    return list(_device_names(int(time.monotonic() // 60)))
+
+
+@lru_cache(maxsize=1)
+def _device_names(minute: int) -> tuple[str, ...]:
+    """Kept, as pages ask whenever somebody touches them, and a driver takes its time to answer."""
+    return tuple(device.name for device in find_devices())
 
 
 def start(studio: Studio, recipe: Recipe, config: Mapping[str, Any], device: str) -> Run:
